@@ -1,0 +1,85 @@
+"""Every error that stops a run or a launch.
+
+FarmError
+├── UsageError          the user can mend it: config, inventory, variants            exit 2
+├── BoardError(board)   the launch is lost; retried with back-off, then not_run
+│   ├── Unreachable     no answer, connection refused, name unknown
+│   ├── AuthRefused     no key was accepted                                          ends the part at once
+│   ├── HostKeyUnknown  nothing recorded for this name                               ends the part at once
+│   ├── HostKeyChanged  another key is recorded for this name                        ends the part at once
+│   ├── NoRuntime       no Python, no numpy or no onnxruntime on the board           ends the part at once
+│   ├── DiskFull        the board has no room
+│   ├── ReadOnly        the board's base cannot be written
+│   ├── Busy            another orchestrator holds the board
+│   └── AgentLost       the agent's channel ended, fell silent or spoke nonsense
+└── StoreError          state that cannot be read or written                         exit 4
+"""
+
+
+class FarmError(Exception):
+    """Says what, where and why; `mend` says how to mend it."""
+
+    exit_code = 4
+
+    def __init__(self, text: str, *, mend: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.text}\n  {self.mend}" if self.mend else self.text
+
+
+class UsageError(FarmError):
+    exit_code = 2
+
+
+class BoardError(FarmError):
+    """`outcome` is the word the store keeps for a launch lost to it; `final` ends the part of this board."""
+
+    outcome = "link_lost"
+    final = False
+
+    def __init__(self, board: str, text: str, *, mend: str | None = None) -> None:
+        super().__init__(text, mend=mend)
+        self.board = board
+
+
+class Unreachable(BoardError):
+    pass
+
+
+class AuthRefused(BoardError):
+    final = True
+
+
+class HostKeyUnknown(BoardError):
+    final = True
+
+
+class HostKeyChanged(BoardError):
+    final = True
+
+
+class NoRuntime(BoardError):
+    final = True
+
+
+class DiskFull(BoardError):
+    outcome = "disk_full"
+
+
+class ReadOnly(BoardError):
+    outcome = "read_only"
+
+
+class Busy(BoardError):
+    outcome = "fenced"
+
+
+class AgentLost(BoardError):
+    outcome = "agent_error"
+
+
+class StoreError(FarmError):
+    pass

@@ -1,0 +1,322 @@
+"""The nouns of a run: frozen, without I/O; everything that crosses a process goes through `to_json` / `from_json`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Literal, Self
+
+Json = dict[str, Any]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+DIGEST_PATTERN = r"^[0-9a-f]{64}$"
+
+
+class Kind(StrEnum):
+    MEASURE = "measure"
+    EVALUATE = "evaluate"
+
+
+class Phase(IntEnum):
+    """The order of the work of a part."""
+
+    CHECK = 0  # floor (measure) and the dry load of every variant (evaluate, the common inputs)
+    EVALUATE = 1
+    MEASURE = 3
+
+
+class State(StrEnum):
+    """States of a launch; all but the first two are terminal."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+
+
+class _Document:
+    """JSON of a flat or nested frozen dataclass."""
+
+    def to_json(self) -> Json:
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclass(frozen=True)
+class Point(_Document):
+    """How a variant is run: the settings a cell is keyed by. `threads` None: as many as the cpus."""
+
+    provider: str = "CPUExecutionProvider"
+    runtime: str = "default"
+    cpus: str = "big"
+    threads: int | None = None
+    pin: str = "stock"
+    mode: str = "burst"
+    pace_hz: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Text that names the point in the store and on the page; `from_key` reads it back."""
+        threads = "auto" if self.threads is None else str(self.threads)
+        pace = "tight" if self.pace_hz is None else f"{self.pace_hz:g}Hz"
+        return "/".join((self.provider, self.runtime, self.cpus, threads, self.pin, self.mode, pace))
+
+    @classmethod
+    def from_key(cls, key: str) -> Self:
+        provider, runtime, cpus, threads, pin, mode, pace = key.split("/")
+        return cls(
+            provider, runtime, cpus, None if threads == "auto" else int(threads), pin, mode,
+            None if pace == "tight" else float(pace.removesuffix("Hz")),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe(_Document):
+    """A preset: durations in seconds. `compare` False (mlperf): absolute figures only."""
+
+    preset: str
+    warmup_s: float
+    slot_s: float
+    slot_cap_s: float
+    cooldown_s: float
+    blocks_min: int
+    blocks_max: int
+    compare: bool = True
+    warmup_iterations: int = 10
+    min_iterations: int = 50
+    load_budget_s: float = 120.0
+
+
+PRESETS = {
+    "quick": Recipe("quick", 0.3, 0.5, 3.0, 0.0, 8, 12),
+    "ci": Recipe("ci", 3.0, 5.0, 15.0, 2.0, 8, 20),
+    "standard": Recipe("standard", 12.0, 12.0, 15.0, 2.0, 8, 40),
+    "mlperf": Recipe("mlperf", 12.0, 600.0, 600.0, 2.0, 1, 1, compare=False),
+}
+
+
+@dataclass(frozen=True)
+class FileRef(_Document):
+    """A file by content: the name it must have on the board, its digest and its size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Feeds(_Document):
+    """Where a launch's input tensors come from: arrays of one pushed .npz.
+
+    `arrays` maps tensor to array name; `scale` multiplies an array (stored x scale = value). `rows` None: each array
+    is one input as it is. `rows` k: the first axis of the arrays counts rows, k of them are run one by one.
+    """
+
+    sha256: str
+    size: int
+    arrays: dict[str, str]
+    scale: dict[str, float] = field(default_factory=dict)
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Variant(_Document):
+    """A name and the model behind it. `sha256` is taken over the model and its external data; files[0] is the model.
+
+    `feeds`: the timed input. `dataset`: the rows of an evaluate launch, or None. `golden`: the .npz (arrays named like
+    the outputs) of the orchestrator's own dry load. `findings`: [{"name", "text", "do"}] known before any board.
+    """
+
+    name: str
+    sha256: str
+    files: tuple[FileRef, ...]
+    opset: int
+    feeds: Feeds
+    golden: FileRef | None = None
+    dataset: Feeds | None = None
+    quantised: bool = False
+    parent: str | None = None
+    recipe: str | None = None
+    findings: tuple[Json, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(
+            **{
+                **body,
+                "files": tuple(FileRef(**file) for file in body["files"]),
+                "feeds": Feeds(**body["feeds"]),
+                "golden": FileRef(**body["golden"]) if body["golden"] else None,
+                "dataset": Feeds(**body["dataset"]) if body["dataset"] else None,
+                "findings": tuple(body["findings"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Limits(_Document):
+    """What a user asked for: `limits` metric -> bound as written, `ship` names, where each was written (file:line)."""
+
+    limits: dict[str, str] = field(default_factory=dict)
+    ship: tuple[str, ...] = ()
+    lines: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Slot(_Document):
+    """One planned launch: the row that is inserted. `floor` launches carry the variant name FLOOR."""
+
+    board: str
+    phase: int
+    block: int
+    attempt: int
+    position: int
+    variant: str
+    sha256: str
+    point: str
+    kind: str
+
+
+FLOOR = "@floor"  # cannot stand in a user's name
+
+
+@dataclass(frozen=True)
+class LaunchRow:
+    """A launch as the store has it."""
+
+    id: int
+    run: str
+    board: str
+    phase: int
+    block: int
+    attempt: int
+    position: int
+    variant: str
+    sha256: str
+    point: str
+    kind: str
+    state: str
+    fence: int | None = None
+    t0: float | None = None
+    t1: float | None = None
+    boot_id: str | None = None
+    outcome: str | None = None
+    dropped: str | None = None
+    file: str | None = None
+    file_sha256: str | None = None
+    transcript_sha256: str | None = None
+    n: int | None = None
+    n_eff: float | None = None
+    p50_ns: int | None = None
+    p90_ns: int | None = None
+    p95_ns: int | None = None
+    p99_ns: int | None = None
+    mean_ns: int | None = None
+    min_ns: int | None = None
+    max_ns: int | None = None
+    facts: Json = field(default_factory=dict)
+    findings: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary(_Document):
+    """Figures of one slot, from `farm_reports.stats`; a quantile is None where n_eff is below its floor."""
+
+    n: int
+    n_eff: float
+    p50_ns: int
+    p90_ns: int | None
+    p95_ns: int | None
+    p99_ns: int | None
+    mean_ns: int
+    min_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Done or Rejected(`rejected`): what the lane commits. `file` and `transcript` are names in the run's folder."""
+
+    facts: Json
+    findings: tuple[Json, ...] = ()
+    summary: Summary | None = None
+    file: FileRef | None = None
+    transcript: FileRef | None = None
+    boot_id: str | None = None
+    rejected: str | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The variant's own fault."""
+
+    stage: str
+    kind: str
+    detail: str
+    facts: Json = field(default_factory=dict)
+    transcript: FileRef | None = None
+    boot_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Nobody's result: worker_lost, link_lost, rebooted, fenced, deadline, disk_full, read_only, agent_error."""
+
+    reason: str
+    detail: str = ""
+
+
+Outcome = Measured | Failed | Lost
+
+
+@dataclass(frozen=True)
+class Part:
+    """One board's share of a run: everything a worker needs, no secrets. `board`: the resolved fields of the board."""
+
+    run: str
+    board: Json
+    points: tuple[Point, ...]
+    variants: tuple[Variant, ...]
+    recipe: Recipe
+    seed: int
+    baseline: str
+    agent: FileRef
+    floor: Variant
+    planned_blocks: int
+    max_blocks: int
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def name(self) -> str:
+        return str(self.board["name"])
+
+    def variant(self, name: str) -> Variant:
+        return next(v for v in (self.floor, *self.variants) if v.name == name)
+
+    def to_json(self) -> Json:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(
+            **{
+                **body,
+                "points": tuple(Point(**point) for point in body["points"]),
+                "variants": tuple(Variant.from_json(variant) for variant in body["variants"]),
+                "recipe": Recipe(**body["recipe"]),
+                "agent": FileRef(**body["agent"]),
+                "floor": Variant.from_json(body["floor"]),
+                "limits": Limits(**{**body["limits"], "ship": tuple(body["limits"]["ship"])}),
+            }
+        )
+
+
+CellState = Literal["measured", "invalid", "failed", "not_run", "screened_out"]

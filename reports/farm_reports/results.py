@@ -1,0 +1,258 @@
+"""The format of results.json: `farm.result/1`. The page and every export are pure functions of it and the samples."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "farm.result/1"
+RunWord = Literal["measured", "passed", "failed", "regressed", "inconclusive", "invalid"]
+CellState = Literal["measured", "invalid", "failed", "not_run", "screened_out"]
+BaselineWord = Literal["faster", "slower", "same", "undecided", "invalid"]
+GateWord = Literal["passed", "failed", "inconclusive", "not_measured"]
+FitWord = Literal["yes", "no", "undecided", "not_measured"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Value(_Part):
+    """A figure with its 95 % interval; `value` null comes with a `reason`."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+
+class Git(_Part):
+    sha: str
+    dirty: bool
+
+
+class Run(_Part):
+    """`smallest_effect`: the smallest relative change this run could see; null before it can be told."""
+
+    id: str
+    name: str | None
+    created: str
+    finished: str | None
+    status: Literal["complete", "partial"]
+    baseline: str
+    preset: str
+    mode: str
+    seed: int
+    against: str | None
+    git: Git | None
+    farm_version: str
+    smallest_effect: float | None
+    synthetic: bool = False
+
+
+class Counts(_Part):
+    faster: int = 0
+    slower: int = 0
+    same: int = 0
+    undecided: int = 0
+    regressed: int = 0
+    improved: int = 0
+    equivalent: int = 0
+    inconclusive: int = 0
+    invalid: int = 0
+    failed: int = 0
+    not_run: int = 0
+    screened_out: int = 0
+
+
+class GateCell(_Part):
+    """`value`, `low`, `high` in the unit of the bound: ms, ratio minus one, bytes, points."""
+
+    board: str
+    variant: str | None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    verdict: GateWord = "not_measured"
+    reason: str | None = None
+
+
+class Gate(_Part):
+    kind: Literal["limit", "some_fit", "budget"]
+    metric: str
+    bound: str
+    verdict: GateWord
+    worst: GateCell | None
+    cells: list[GateCell]
+    line: str | None = None
+
+
+class RuledOut(_Part):
+    variant: str
+    why: str
+
+
+class Nearest(_Part):
+    variant: str
+    why: str
+
+
+class Ship(_Part):
+    """`variant` null where nothing fits; `nearest` then names what comes closest."""
+
+    board: str
+    variant: str | None
+    probability_best: float | None
+    tied: list[str] = Field(default_factory=list)
+    nearest: Nearest | None = None
+    ruled_out: list[RuledOut] = Field(default_factory=list)
+
+
+class Pin(_Part):
+    wanted: str
+    held: bool
+    reason: str | None
+
+
+class Board(_Part):
+    name: str
+    model: str | None
+    arch: str | None
+    kernel: str | None
+    python: str | None
+    onnxruntime: str | None
+    agent: str | None
+    fingerprint: str | None
+    pin: Pin
+    capabilities: dict[str, dict[str, Any]]
+    reason: str | None = None
+    lab: bool = False
+
+
+class Variant(_Part):
+    name: str
+    file: str | None
+    sha256: str | None
+    bytes: int | None
+    opset: int | None
+    parent: str | None
+    recipe: str | None
+    reason: str | None = None
+
+
+class Point(_Part):
+    provider: str
+    runtime: str
+    cpus: str
+    threads: int | None
+    pin: str
+    mode: str
+    pace_hz: float | None
+
+
+class LimitHit(_Part):
+    metric: str
+    limit: str
+    value: float | None
+    text: str = ""
+
+
+class Fit(_Part):
+    verdict: FitWord
+    by: list[LimitHit] = Field(default_factory=list)
+
+
+class Launches(_Part):
+    valid: int
+    dropped: int
+    lost: int
+
+
+class Latency(_Part):
+    p50: Value
+    p90: Value
+    p95: Value
+    p99: Value
+
+
+class Accuracy(_Part):
+    """top1 or mae where there are labels (`metric` null: none, and nothing is called accuracy)."""
+
+    metric: str | None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    delta_pt: float | None = None
+    agreement: float | None = None
+    sqnr_db: float | None = None
+    exact: bool = False
+    cosine: float | None = None
+    ece: float | None = None
+    rows: int | None = None
+    mcnemar_p: float | None = None
+    reason: str | None = None
+
+
+class Finding(_Part):
+    name: str
+    text: str
+    do: str
+
+
+class VersusBaseline(_Part):
+    ratio: float | None
+    low: float | None
+    high: float | None
+    gate_low: float | None = None
+    gate_high: float | None = None
+    verdict: BaselineWord
+    small: bool = False
+    provisional: bool = False
+    reason: str | None = None
+
+
+class Cell(_Part):
+    board: str
+    variant: str
+    point: Point
+    point_key: str
+    state: CellState
+    reason: str | None
+    fit: Fit
+    launches: Launches
+    iterations: int
+    latency_ms: Latency
+    load_ms: Value
+    first_ms: Value
+    cpu_ms_per_inference: Value
+    peak_rss_bytes: Value
+    energy_mj: Value
+    accuracy: Accuracy
+    throttle: Literal["none", "suspected", "confirmed", "unknown"]
+    findings: list[Finding]
+    versus_baseline: VersusBaseline | None
+    versus_past: None = None
+
+
+class Results(_Part):
+    """The whole document. `headline` is the heading of "what to ship"; `sentence` that of the verdict."""
+
+    schema_: Literal["farm.result/1"] = Field(alias="schema", default="farm.result/1")
+    run: Run
+    verdict: RunWord
+    sentence: str
+    headline: str
+    counts: Counts
+    gates: list[Gate]
+    ship: list[Ship]
+    boards: list[Board]
+    variants: list[Variant]
+    cells: list[Cell]
+    findings: list[Finding] = Field(default_factory=list)
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document as written to disk."""
+        return self.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,107 @@
+"""What the orchestrator hands over: plain tables of one run; nothing here has been judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LaunchRecord:
+    """One launch, whatever its state. Times in ns; `facts` as the agent sent them (units in the names)."""
+
+    id: int
+    board: str
+    variant: str
+    point: str
+    phase: int
+    block: int
+    attempt: int
+    position: int
+    kind: str
+    state: str
+    outcome: str | None = None
+    dropped: str | None = None
+    boot_id: str | None = None
+    n: int | None = None
+    n_eff: float | None = None
+    p50_ns: int | None = None
+    p90_ns: int | None = None
+    p95_ns: int | None = None
+    p99_ns: int | None = None
+    mean_ns: int | None = None
+    min_ns: int | None = None
+    max_ns: int | None = None
+    facts: Json = field(default_factory=dict)
+    findings: tuple[Json, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """A measured launch that comparisons may use."""
+        return self.state == "done" and self.kind == "measure" and self.dropped is None and self.p50_ns is not None
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """A planned cell; `reason` where the store already knows that it failed or could not run (`state`)."""
+
+    board: str
+    variant: str
+    point: str
+    state: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class BoardRecord:
+    """One board: the inventory's fields, and `facts` of the agent's hello (empty when it was never reached)."""
+
+    name: str
+    fields: Json
+    facts: Json = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """One variant; `reason` where it was refused before any board (its cells are not_run)."""
+
+    name: str
+    file: str | None
+    sha256: str | None
+    bytes: int | None
+    opset: int | None
+    parent: str | None = None
+    recipe: str | None = None
+    findings: tuple[Json, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A run as stored. `run`: the fields of results.json's `run` that are facts (id, name, created, ...).
+
+    `scores` maps (board, variant) to the accuracy object of results.json, without `delta_pt` where it is the
+    baseline; `limits` maps metric to the bound as written, `lines` metric to file:line. `planned` and `max_blocks` are
+    the blocks of a point; `partial` while launches are still owed; `uncalibrated` boards have the wider floor.
+    """
+
+    run: Json
+    boards: tuple[BoardRecord, ...]
+    variants: tuple[VariantRecord, ...]
+    cells: tuple[CellRecord, ...]
+    launches: tuple[LaunchRecord, ...]
+    scores: Mapping[tuple[str, str], Json]
+    limits: Mapping[str, str]
+    ship: tuple[str, ...]
+    lines: Mapping[str, str]
+    baseline: str
+    compare: bool
+    planned: int
+    max_blocks: int
+    min_boards: int
+    partial: bool
+    seed: int
