@@ -6,7 +6,7 @@ non-finite number or nesting beyond Python's recursion limit is a WireError.
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, List, Optional, Type, Union
+from typing import Any, Callable, Dict, List, Optional, Type, Union
 
 VERSION = 1
 LINE_LIMIT = 1 << 20
@@ -24,7 +24,10 @@ class WireError(ValueError):
 
 @dataclass(frozen=True)
 class Open:
-    """First word of the orchestrator: who holds the board (fence), and where the agent may act (base, sysroot)."""
+    """First word of the orchestrator: who holds the board (fence), and where the agent may act (base, sysroot).
+
+    `farm` names the store that counts the fences: fences of different stores are not compared.
+    """
 
     wire: int
     fence: int
@@ -32,6 +35,7 @@ class Open:
     sysroot: str = "/"
     site: Optional[str] = None
     deadman_s: float = DEADMAN_S
+    farm: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ class Job:
     """One launch. Shapes of the parts: see `farm_orchestrator.model`.
 
     `launch`: "<id>.<fence>"; `kind`: measure | evaluate; `model`: {"variant": sha256, "file": name, "bytes": int,
-    "quantised": bool}; `feeds`: {"sha256", "arrays": {tensor: array}, "scale": {tensor: float}, "rows": int | null};
+    "quantised": bool}; `feeds`: {"sha256", "arrays": {tensor: array}, "scale": {tensor: float}, "rows": int | null,
+    "dims": {name: int}};
     `golden`: sha256 of the .npz with the expected outputs, or null; `point`: Point; `recipe`: Recipe;
     `deadline_s`: the agent kills the runner that long after its start.
     """
@@ -164,14 +169,12 @@ class Stop:
     reason: str
 
 
-Message = Union[
-    Open, Hello, Refused, Prepare, Ready, Job, Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop
-]
+Message = Union[Open, Hello, Refused, Prepare, Ready, Job, Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop]
 KINDS: Dict[str, Type[Any]] = {
     kind.__name__.lower(): kind
     for kind in (Open, Hello, Refused, Prepare, Ready, Job, Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop)
 }
-CHECKS = {
+CHECKS: Dict[Any, Callable[[Any], bool]] = {
     int: lambda v: type(v) is int,
     float: lambda v: type(v) in (int, float),
     str: lambda v: isinstance(v, str),

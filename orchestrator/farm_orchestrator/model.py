@@ -114,6 +114,7 @@ class Feeds(_Document):
 
     `arrays` maps tensor to array name; `scale` multiplies an array (stored x scale = value). `rows` None: each array
     is one input as it is. `rows` k: the first axis of the arrays counts rows, k of them are run one by one.
+    `dims` binds the graph's symbolic dimensions by name.
     """
 
     sha256: str
@@ -121,6 +122,7 @@ class Feeds(_Document):
     arrays: dict[str, str]
     scale: dict[str, float] = field(default_factory=dict)
     rows: int | None = None
+    dims: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

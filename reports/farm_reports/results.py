@@ -99,10 +99,11 @@ class Nearest(_Part):
 
 
 class Ship(_Part):
-    """`variant` null where nothing fits; `nearest` then names what comes closest."""
+    """`variant` null where nothing fits; `nearest` then names what comes closest. `point_key`: where it is fastest."""
 
     board: str
     variant: str | None
+    point_key: str | None = None
     probability_best: float | None
     tied: list[str] = Field(default_factory=list)
     nearest: Nearest | None = None
@@ -177,7 +178,10 @@ class Latency(_Part):
 
 
 class Accuracy(_Part):
-    """top1 or mae where there are labels (`metric` null: none, and nothing is called accuracy)."""
+    """top1 or mae where there are labels (`metric` null: none, and nothing is called accuracy).
+
+    `resolution_pt`: half-width of the 95 % interval of `delta_pt`, the smallest difference the rows can tell.
+    """
 
     metric: str | None
     value: float | None
@@ -191,6 +195,7 @@ class Accuracy(_Part):
     ece: float | None = None
     rows: int | None = None
     mcnemar_p: float | None = None
+    resolution_pt: float | None = None
     reason: str | None = None
 
 

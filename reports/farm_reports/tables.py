@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 Json = dict[str, Any]
 
 
@@ -87,6 +90,7 @@ class Tables:
     `scores` maps (board, variant) to the accuracy object of results.json, without `delta_pt` where it is the
     baseline; `limits` maps metric to the bound as written, `lines` metric to file:line. `planned` and `max_blocks` are
     the blocks of a point; `partial` while launches are still owed; `uncalibrated` boards have the wider floor.
+    `samples` maps the id of a valid measured launch to its latencies in ns; without them there are no tails.
     """
 
     run: Json
@@ -105,3 +109,4 @@ class Tables:
     min_boards: int
     partial: bool
     seed: int
+    samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)

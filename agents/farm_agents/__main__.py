@@ -1,0 +1,22 @@
+"""The agent's command line: the supervisor by default, the runner or the runtime's probe as its children."""
+
+import sys
+from importlib import import_module
+
+ROLES = {"runner": "farm_agents.runner", "probe": "farm_agents.probe"}
+USAGE = "usage: agent [--runner PATH] | agent runner | agent probe; the wire's JSON lines come on standard input\n"
+
+
+def main() -> int:
+    """Each role loads its own modules only: a launch must not pay for the supervisor's."""
+    words = sys.argv[1:]
+    if len(words) == 1 and words[0] in ROLES:
+        return int(import_module(ROLES[words[0]]).main())
+    if not words or (len(words) == 2 and words[0] == "--runner"):
+        return int(import_module("farm_agents.supervisor").main(stand_in=words[1] if words else None))
+    sys.stderr.write(USAGE)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""How a launch fails: data on the wire, an exception inside the agent."""
+
+from typing import Optional
+
+
+class LaunchFailed(Exception):  # noqa: N818 - it is the outcome's name on the wire
+    """The launch cannot go on. `stage` None: the stage that was running.
+
+    Kinds: PROVIDER_MISSING, NOT_IMPLEMENTED, INVALID_GRAPH, OUT_OF_MEMORY, CRASH(signal), TIMEOUT, NON_FINITE,
+    BAD_INPUT, STOPPED, AGENT_ERROR.
+    """
+
+    def __init__(self, kind: str, detail: str, stage: Optional[str] = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail[:2000]
+        self.stage = stage

@@ -1,0 +1,188 @@
+"""The timed loop, over anything that can be called and a clock; it knows no onnxruntime, no files, no statistics."""
+
+import gc
+from array import array
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Callable, Generic, Optional, Protocol, TypeVar
+
+from farm_agents.clock import Clock
+
+SECOND_NS = 1_000_000_000
+MOST = 1_000_000  # iterations of a slot: 8 MB of latencies
+RECENT = 1024  # warm-up latencies that are kept to guess the slot's count
+SETTLE = 10  # iterations before the slot that bring back the caches
+Reading = TypeVar("Reading")
+
+
+class Runtime(Protocol):
+    """One inference is `call(binding)`."""
+
+    @property
+    def call(self) -> Callable[[Any], None]: ...
+    @property
+    def binding(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Warm:
+    """What the warm-up saw: count, duration, median latency of its end."""
+
+    n: int
+    elapsed_ns: int
+    p50_ns: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a slot ends: at `slot_ns`, but not before `least` iterations unless `cap_ns` is reached."""
+
+    slot_ns: int
+    cap_ns: int
+    least: int
+    period_ns: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """Preallocated room for a slot; every page is written, so that none is faulted in during the slot."""
+
+    latency_ns: "array[int]"
+    start_delay_ns: Optional["array[int]"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Raw data of a slot. `missed`: paced calls that overran their period. `capped`: the buffer filled first.
+
+    The first `n` entries of the room count; they are cut out on demand, when nothing is counted any more.
+    """
+
+    t0_ns: int
+    t1_ns: int
+    n: int
+    room: Buffers
+    capped: bool
+    missed: Optional[int]
+
+    @property
+    def latency_ns(self) -> "array[int]":
+        return self.room.latency_ns[: self.n]
+
+    @property
+    def start_delay_ns(self) -> Optional["array[int]"]:
+        delays = self.room.start_delay_ns
+        return None if delays is None else delays[: self.n]
+
+
+@dataclass(frozen=True)
+class Timed(Generic[Reading]):
+    """A slot between two readings of the counters."""
+
+    slot: Slot
+    before: Reading
+    after: Reading
+
+
+def warm_up(runtime: Runtime, clock: Clock, least_ns: int, least_n: int, period_ns: Optional[float] = None) -> Warm:
+    """Iterates until both the time and the count are reached, at the pace of the point."""
+    call, binding, now = runtime.call, runtime.binding, clock.now
+    recent = array("q", [0]) * RECENT
+    t0 = b = now()
+    n = 0
+    while n < least_n or b - t0 < least_ns:
+        if period_ns is not None:
+            clock.sleep_until(t0 + _multiple(b - t0, period_ns))
+        a = now()
+        call(binding)
+        b = now()
+        recent[n % RECENT] = b - a
+        n += 1
+    kept = recent[: min(n, RECENT)]
+    return Warm(n, b - t0, int(median(kept[len(kept) // 2 :])))
+
+
+def _multiple(elapsed_ns: int, period_ns: float) -> int:
+    """The first multiple of the period that is not before `elapsed_ns`."""
+    return int(-(-elapsed_ns // period_ns) * period_ns)
+
+
+def most_iterations(limits: Limits, p50_ns: int) -> int:
+    """Room for 1.2 times the iterations that the warm-up promises; at most 8 MB."""
+    step_ns = max(1.0, float(p50_ns), limits.period_ns or 0.0)
+    return int(min(MOST, max(limits.least, -(-1.2 * limits.slot_ns // step_ns))))
+
+
+def buffers(n: int, *, paced: bool) -> Buffers:
+    return Buffers(array("q", [0]) * n, array("q", [0]) * n if paced else None)
+
+
+def timed(
+    runtime: Runtime,
+    clock: Clock,
+    room: Buffers,
+    limits: Limits,
+    *,
+    before: Callable[[], Reading],
+    after: Callable[[], Reading],
+) -> Timed[Reading]:
+    """One slot between two readings of the counters, with the garbage collector emptied, frozen and off."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        for _ in range(SETTLE):
+            runtime.call(runtime.binding)
+        start = before()
+        slot = _slot(runtime, clock, room, limits)
+        return Timed(slot, start, after())
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _slot(runtime: Runtime, clock: Clock, room: Buffers, limits: Limits) -> Slot:
+    if limits.period_ns is None or room.start_delay_ns is None:
+        return _tight(runtime, clock, room, limits)
+    return _paced(runtime, clock, room, room.start_delay_ns, limits)
+
+
+def _tight(runtime: Runtime, clock: Clock, room: Buffers, limits: Limits) -> Slot:
+    call, binding, now, ts = runtime.call, runtime.binding, clock.now, room.latency_ns
+    n_max, enough = len(ts), limits.least - 1
+    k = -1
+    b = t0 = now()
+    t_end, t_cap = t0 + limits.slot_ns, t0 + limits.cap_ns
+    for k in range(n_max):
+        a = now()
+        call(binding)
+        b = now()
+        ts[k] = b - a
+        if b >= t_end and (k >= enough or b >= t_cap):
+            break
+    return Slot(t0, b, k + 1, room, capped=b < t_end, missed=None)
+
+
+def _paced(runtime: Runtime, clock: Clock, room: Buffers, delays: "array[int]", limits: Limits) -> Slot:
+    call, binding, now, sleep_until = runtime.call, runtime.binding, clock.now, clock.sleep_until
+    ts, period = room.latency_ns, limits.period_ns or 0.0
+    n_max, enough = len(ts), limits.least - 1
+    k = -1
+    missed = tick = 0
+    b = t0 = now()
+    t_end, t_cap = t0 + limits.slot_ns, t0 + limits.cap_ns
+    for k in range(n_max):
+        deadline = t0 + int(tick * period)
+        sleep_until(deadline)
+        a = now()
+        call(binding)
+        b = now()
+        ts[k] = b - a
+        delays[k] = a - deadline
+        tick += 1
+        if b > t0 + int(tick * period):
+            missed += 1
+            tick = int(-(-(b - t0) // period))
+        if b >= t_end and (k >= enough or b >= t_cap):
+            break
+    return Slot(t0, b, k + 1, room, capped=b < t_end, missed=missed)

@@ -1,0 +1,147 @@
+"""What a job asks for, read from the wire's JSON into frozen nouns."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from farm_agents.wire import Job, WireError
+
+DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
+NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
+KINDS = ("measure", "evaluate")
+
+
+@dataclass(frozen=True)
+class Point:
+    """Settings of the cell. `cpus`: big, all or a list such as 0-3,6; `threads` None: as many as the cpus."""
+
+    provider: str
+    cpus: str
+    threads: Optional[int]
+    pace_hz: Optional[float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Durations in seconds, counts of iterations."""
+
+    warmup_s: float
+    slot_s: float
+    slot_cap_s: float
+    warmup_iterations: int
+    min_iterations: int
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """Arrays of one pushed .npz; `dims` binds symbolic dimensions of the graph by name."""
+
+    sha256: str
+    arrays: Mapping[str, str]
+    scale: Mapping[str, float] = field(default_factory=dict)
+    rows: Optional[int] = None
+    dims: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One launch, checked: no name or digest in it leads outside the base folder."""
+
+    launch: str
+    kind: str
+    variant: str
+    file: str
+    bytes: int
+    quantised: bool
+    golden: Optional[str]
+    feeds: Feeds
+    point: Point
+    recipe: Recipe
+    deadline_s: float
+
+
+def read(job: Job) -> Work:
+    """Raises WireError naming the field that is missing or no such thing."""
+    try:
+        return _read(job)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WireError("job {!r}: {}: {}".format(job.launch[:80], type(error).__name__, error)) from error
+
+
+def _read(job: Job) -> Work:
+    return Work(
+        launch=name(job.launch),
+        kind=_one_of(job.kind, KINDS),
+        variant=digest(job.model["variant"]),
+        file=name(job.model["file"]),
+        bytes=_count(job.model["bytes"]),
+        quantised=bool(job.model.get("quantised", False)),
+        golden=None if job.golden is None else digest(job.golden),
+        feeds=_feeds(job.feeds),
+        point=_point(job.point),
+        recipe=_recipe(job.recipe),
+        deadline_s=_seconds(job.deadline_s),
+    )
+
+
+def _feeds(body: Dict[str, Any]) -> Feeds:
+    rows = body.get("rows")
+    return Feeds(
+        sha256=digest(body["sha256"]),
+        arrays={str(tensor): str(array) for tensor, array in body["arrays"].items()},
+        scale={str(tensor): float(scale) for tensor, scale in body.get("scale", {}).items()},
+        rows=None if rows is None else _count(rows),
+        dims={str(dim): _count(size) for dim, size in body.get("dims", {}).items()},
+    )
+
+
+def _point(body: Dict[str, Any]) -> Point:
+    threads, pace_hz = body.get("threads"), body.get("pace_hz")
+    if pace_hz is not None and not 0 < float(pace_hz) <= 1e6:
+        raise ValueError("pace_hz {!r} is not between 0 and 1e6".format(pace_hz))
+    return Point(
+        provider=str(body["provider"]),
+        cpus=str(body.get("cpus", "big")),
+        threads=None if threads is None else max(1, _count(threads)),
+        pace_hz=None if pace_hz is None else float(pace_hz),
+    )
+
+
+def _recipe(body: Dict[str, Any]) -> Recipe:
+    return Recipe(
+        warmup_s=_seconds(body["warmup_s"]),
+        slot_s=_seconds(body["slot_s"]),
+        slot_cap_s=_seconds(body["slot_cap_s"]),
+        warmup_iterations=max(1, _count(body.get("warmup_iterations", 10))),
+        min_iterations=max(1, _count(body.get("min_iterations", 50))),
+    )
+
+
+def digest(value: Any) -> str:
+    if not isinstance(value, str) or not DIGEST.match(value):
+        raise ValueError("{!r} is no sha256".format(value))
+    return value
+
+
+def name(value: Any) -> str:
+    if not isinstance(value, str) or not NAME.match(value):
+        raise ValueError("{!r} is no plain file name".format(value))
+    return value
+
+
+def _one_of(value: str, known: Tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError("{!r} is none of {}".format(value, ", ".join(known)))
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 62:
+        raise ValueError("{!r} is no count".format(value))
+    return int(value)
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 86400:
+        raise ValueError("{!r} is no duration of at most a day".format(value))
+    return float(value)

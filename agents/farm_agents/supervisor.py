@@ -1,0 +1,267 @@
+"""The agent's outermost loop: one orchestrator on stdin, one runner at a time, a dead-man switch."""
+
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from dataclasses import asdict, replace
+from typing import Any, List, NoReturn, Optional, Sequence
+
+from farm_agents import board, child, place, spec, sysfs
+from farm_agents.greeting import Opened, greet
+from farm_agents.lines import LineReader, LineWriter, Log
+from farm_agents.place import Layout, Verdicts
+from farm_agents.wire import (
+    BEAT_AGENT_S,
+    Beat,
+    Failed,
+    Job,
+    Json,
+    Message,
+    Prepare,
+    Ready,
+    Stop,
+    WireError,
+    decode,
+)
+
+HIGH_WATER = 8 << 20  # bytes that nobody has read yet: the runner waits until they are gone
+FAREWELL_S = 2.0
+
+
+def main(stand_in: Optional[str]) -> int:
+    """Speaks the wire until the orchestrator goes. `stand_in`: a program to run instead of the runner."""
+    leave_on_signals()
+    own_group()
+    reader, writer, log = LineReader(0), LineWriter(1), Log(2)
+    opened = greet(reader, writer, commands(stand_in))
+    if opened is None:
+        return 0
+    agent = Agent(opened, reader, writer, log)
+    try:
+        agent.serve()
+    except WireError as error:
+        log.write("farm agent: {}\n".format(error).encode())
+        return 2
+    except Exception:  # noqa: BLE001 - the outermost loop: whatever went wrong becomes the launch's outcome
+        log.write(traceback.format_exc().encode())
+        agent.abandon("AGENT_ERROR", traceback.format_exc(limit=-2))
+        return 1
+    finally:
+        agent.close()
+    return 0
+
+
+def leave_on_signals() -> None:
+    """A polite end takes the same way out as the end of stdin."""
+    for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(name, _leave)
+
+
+def _leave(number: int, frame: Any) -> NoReturn:
+    del frame
+    sys.exit(128 + number)
+
+
+def own_group() -> None:
+    """Whoever evicts this agent kills its process group, which must hold nobody else."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+
+
+def commands(stand_in: Optional[str]) -> "tuple[List[str], Optional[List[str]]]":
+    """How to start a runner, and how to ask for the runtime (a stand-in has none)."""
+    if stand_in is not None:
+        return [stand_in, "runner"], None
+    here = [sys.executable, "-I", os.path.abspath(sys.argv[0])]
+    return [*here, "runner"], [*here, "probe"]
+
+
+class Agent:
+    """Everything between `hello` and the end; at most one runner lives at any time."""
+
+    def __init__(self, opened: Opened, reader: LineReader, writer: LineWriter, log: Log) -> None:
+        self.opened = opened
+        self.where = opened.where
+        self.reader = reader
+        self.writer = writer
+        self.log = log
+        self.verdicts = Verdicts()
+        self.laid: "dict[str, Layout]" = {}
+        self.runner: Optional[child.Runner] = None
+        self.heard = time.monotonic()
+        self.next_beat = float("inf")
+
+    def serve(self) -> None:
+        """Turns until the orchestrator's end is gone: end of stdin, nobody reading, or silence."""
+        while not (self.reader.ended or self.writer.broken):
+            readable = self._wait()
+            if self.reader.fd in readable:
+                self._listen()
+            elif time.monotonic() - self.heard > self.opened.opening.deadman_s:
+                self.log.write(b"farm agent: the orchestrator has fallen silent\n")
+                return
+            if self.runner is not None:
+                self._attend(self.runner, readable)
+
+    def abandon(self, kind: str, detail: str) -> None:
+        """Ends the running launch, if any, with this outcome."""
+        if self.runner is not None:
+            self.runner.kill(kind, detail)
+            self._finish(self.runner)
+
+    def close(self) -> None:
+        """No runner outlives the agent; the lock goes last."""
+        self.abandon("STOPPED", "the agent ends")
+        deadline = time.monotonic() + FAREWELL_S
+        while self.writer.pending and not self.writer.broken and time.monotonic() < deadline:
+            select.select([], [self.writer.fd], [], 0.1)
+            self.writer.flush()
+        self.opened.lock.close()
+
+    def _wait(self) -> List[int]:
+        """File descriptors with something to read, after at most the time to the next duty."""
+        reading = [self.reader.fd]
+        if self.runner is not None:
+            pipes = [self.runner.log] if self.writer.pending > HIGH_WATER else [self.runner.log, self.runner.reader]
+            reading += [pipe.fd for pipe in pipes if not pipe.ended]
+        writing = [self.writer.fd] if self.writer.pending else []
+        readable, writable, _ = select.select(reading, writing, [], self._pause())
+        if writable:
+            self.writer.flush()
+        return list(readable)
+
+    def _pause(self) -> float:
+        silence = self.heard + self.opened.opening.deadman_s
+        deadline = self.runner.deadline if self.runner is not None else float("inf")
+        return max(0.0, min(silence, deadline, self.next_beat) - time.monotonic()) + 0.001
+
+    def _listen(self) -> None:
+        for line in self.reader.read():
+            self.heard = time.monotonic()
+            self._take(decode(line))
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Prepare):
+            self._prepare(message)
+        elif isinstance(message, Job):
+            self._start(message)
+        elif isinstance(message, Stop):
+            if self.runner is not None:
+                self.runner.kill("STOPPED", message.reason)
+        elif not isinstance(message, Beat):
+            raise WireError("{} is not for an agent".format(type(message).__name__))
+
+    def _prepare(self, message: Prepare) -> None:
+        """Nothing is verified or linked while a launch is timed."""
+        if self.runner is not None:
+            raise WireError("prepare while launch {} runs".format(self.runner.launch))
+        layouts = [place.layout(variant) for variant in message.variants]
+        try:
+            missing = place.prepare(self.where, layouts, message.files, self.verdicts)
+        except OSError as error:
+            self.writer.send(place.refusal(error))
+            return
+        self.laid.update({layout.sha256: layout for layout in layouts})
+        self.writer.send(Ready(missing))
+
+    def _start(self, job: Job) -> None:
+        if self.runner is not None:
+            raise WireError("job {} while launch {} runs".format(job.launch, self.runner.launch))
+        work = spec.read(job)
+        if work.variant not in self.laid:
+            self.writer.send(Failed(job.launch, "verify", "AGENT_ERROR", "the variant was not prepared"))
+            return
+        self._step_aside(work.point.cpus)
+        try:
+            self._spawn(job, work)
+        except OSError as error:
+            self.writer.send(Failed(job.launch, "verify", "AGENT_ERROR", "no runner: {}".format(error)))
+
+    def _spawn(self, job: Job, work: spec.Work) -> None:
+        place.clear_scratch(self.where)
+        folder = self.where.scratch(work.launch)
+        os.makedirs(folder)
+        place.note(self.where, work.launch, self.opened.opening.fence, "start")
+        try:
+            self.runner = child.start(
+                self.opened.runner,
+                self._task(job, work),
+                folder,
+                lock_fd=self.opened.lock.fd,
+                cpus=self.opened.allowed,
+            )
+        except OSError:
+            place.note(self.where, work.launch, self.opened.opening.fence, "end")
+            raise
+        self.opened.lock.runs(self.runner.process.pid)
+        self.next_beat = time.monotonic() + BEAT_AGENT_S
+
+    def _task(self, job: Job, work: spec.Work) -> Json:
+        """The job as the runner gets it: the wire's line, and where it plays."""
+        files = place.files_of(self.where, self.laid[work.variant])
+        digests = [work.feeds.sha256] + ([work.golden] if work.golden else [])
+        scene = {
+            "base": self.where.base,
+            "sysroot": self.opened.tree.root,
+            "files": files + [(self.where.cas(sha256), sha256) for sha256 in digests],
+            "verdicts": self.verdicts.rows(),
+        }
+        return {"msg": "job", **asdict(job), "scene": scene}
+
+    def _step_aside(self, wanted: str) -> None:
+        """Beats must not run on the measured CPUs where there are others."""
+        if not hasattr(os, "sched_setaffinity"):
+            return
+        allowed = self.opened.allowed
+        try:
+            measured = sysfs.resolve(wanted, allowed, sysfs.capacities(self.opened.tree, allowed))
+        except ValueError:
+            return  # the runner says what is wrong with the list
+        os.sched_setaffinity(0, [cpu for cpu in allowed if cpu not in measured] or allowed)
+
+    def _attend(self, runner: child.Runner, readable: Sequence[int]) -> None:
+        """Passes on what the runner says, beats, and sees to its end."""
+        now = time.monotonic()
+        if runner.log.fd in readable:
+            self._pass_log(runner)
+        if runner.reader.fd in readable:
+            self._pass_on(runner)
+        if now > runner.deadline:
+            runner.kill("TIMEOUT", "no end in time, at stage {}".format(runner.stage))
+        if now >= self.next_beat:
+            self.writer.send(Beat(time.monotonic_ns()))
+            runner.sample()
+            self.next_beat = now + BEAT_AGENT_S
+        if runner.reader.ended or (runner.process.poll() is not None and not readable):
+            self._finish(runner)
+
+    def _pass_on(self, runner: child.Runner) -> None:
+        """Lines of the runner to the orchestrator; the last word waits until the process is gone."""
+        try:
+            for line in runner.reader.read():
+                child.hear(runner, line)
+                if runner.end is None:
+                    self.writer.pass_on(line + b"\n")
+        except WireError as error:
+            runner.kill("AGENT_ERROR", "the runner spoke nonsense: {}".format(error))
+
+    def _pass_log(self, runner: child.Runner) -> None:
+        for line in runner.log.read():
+            self.log.write(line + b"\n")
+            runner.tail = (runner.tail + line + b"\n")[-child.TAIL :]
+
+    def _finish(self, runner: child.Runner) -> None:
+        """The process is reaped and the journal closed before the outcome is said: never two runners."""
+        while not runner.log.ended and select.select([runner.log.fd], [], [], 0)[0]:
+            self._pass_log(runner)
+        end = runner.reap()
+        self.runner = None
+        self.next_beat = float("inf")
+        self.opened.lock.runs(None)
+        place.note(self.where, runner.launch, self.opened.opening.fence, "end")
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, self.opened.allowed)
+        self.writer.send(replace(end, facts={**end.facts, "boot_id": board.boot_id(self.opened.tree)}))

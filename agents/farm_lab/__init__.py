@@ -1,0 +1,1 @@
+"""Virtual boards: real SSH servers with simulated hardware, on this machine."""

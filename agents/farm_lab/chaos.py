@@ -1,0 +1,47 @@
+"""Starting the chaos proxy and telling it what to do."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from farm_lab.places import LabError, Places
+from farm_lab.processes import Process, commanded
+
+TIMEOUT_S = 20.0
+
+
+def start(places: Places) -> Process:
+    """The running proxy of this lab, started if there is none. Raises LabError."""
+    if not running(places):
+        command = [sys.executable, "-I", "-m", "farm_lab.proxy", str(places.control)]
+        log = places.root / "proxy.log"
+        with log.open("wb") as err:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=err, stderr=err, check=False)
+        if done.returncode or not running(places):
+            raise LabError(f"the proxy did not start: {log.read_text(errors='replace')[-500:]}")
+    return running(places)[0]
+
+
+def running(places: Places) -> list[Process]:
+    return commanded(rf"\S+ -I -m farm_lab\.proxy {re.escape(str(places.control))}")
+
+
+def tell(places: Places, do: str, board: str = "*", **details: Any) -> dict[str, Any]:
+    """Sends one command and returns the answer. Raises LabError where the proxy refuses or does not answer."""
+    try:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(TIMEOUT_S)
+            link.connect(str(places.control))
+            link.sendall(json.dumps({"do": do, "board": board, **details}).encode() + b"\n")
+            with link.makefile("rb") as answers:
+                answer: dict[str, Any] = json.loads(answers.readline())
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"the proxy of {places.root} does not answer: {error}; was this lab started with --proxy?"
+        ) from error
+    if not answer["ok"]:
+        raise LabError(f"the proxy refused {do!r} for {board!r}: {answer.get('error', 'no such board')}")
+    return answer

@@ -1,0 +1,114 @@
+"""A lab from `up` to `down`."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from farm_lab import chaos, outfit, sshd, state
+from farm_lab.places import BoardPlaces, LabError, Places
+from farm_lab.processes import Process, end
+from farm_lab.sshd import Sshd
+from farm_lab.state import Options, State, VirtualBoard
+
+LIMIT = 999
+AT_ONCE = 16
+
+
+def up(places: Places, count: int, options: Options) -> State:
+    """A lab of at least `count` boards that answer; what runs already stays. Raises LabError."""
+    if not sys.platform.startswith("linux"):
+        raise LabError("virtual boards need Linux: /proc tells their processes apart")
+    if not 1 <= count <= LIMIT:
+        raise LabError(f"{count} boards: between 1 and {LIMIT} are possible")
+    sshd.program()
+    with state.alone(places):
+        known = _trusted(places, options)
+        state.write(places, replace(known, ready=False))
+        outfit.common(places)
+        return _complete(places, known, max(count, len(known.boards)))
+
+
+def down(places: Places) -> bool:
+    """Ends what this lab started and removes its folder; False where there was no lab."""
+    if not places.root.is_dir():
+        return False
+    with state.alone(places):
+        _end_all(places)
+        shutil.rmtree(places.root)
+    return True
+
+
+def status(places: Places) -> tuple[State | None, dict[str, bool]]:
+    """The lab as recorded, and which of its boards answer."""
+    known = state.read(places)
+    boards = known.boards if known else ()
+    return known, {board.name: board.process.alive and _answers(board) for board in boards}
+
+
+def _trusted(places: Places, options: Options) -> State:
+    """What can be built upon: a finished lab with the same options, or nothing, after cleaning up."""
+    known = state.read(places)
+    if known is None or not known.ready:
+        _end_all(places)
+        return State(options)
+    if known.options != options:
+        changed = [name for name, value in vars(options).items() if value != getattr(known.options, name)]
+        raise LabError(f"this lab runs with another {' and '.join(changed)}; end it first: farm lab down")
+    return known
+
+
+def _complete(places: Places, known: State, count: int) -> State:
+    """Starts what is missing and writes down what there is."""
+    names = [f"vb{number:03}" for number in range(1, count + 1)]
+    recorded = {board.name: board for board in known.boards}
+    cpus = sorted(os.sched_getaffinity(0))
+    proxy = chaos.start(places) if known.options.proxy else None
+    with ThreadPoolExecutor(min(AT_ONCE, count)) as pool:
+        jobs = [pool.submit(_board, places, name, recorded.get(name), cpus[i % len(cpus)], known.options)
+                for i, name in enumerate(names)]  # fmt: skip
+        boards = [job.result() for job in jobs]
+    ready = replace(known, boards=_with_entrances(places, boards, proxy), proxy=proxy, ready=True)
+    outfit.describe(places, ready)
+    state.write(places, ready)
+    return ready
+
+
+def _board(places: Places, name: str, old: VirtualBoard | None, cpu: int, options: Options) -> VirtualBoard:
+    """A board that answers: the one that runs, or one started in its place with the same key and, if free, port."""
+    here = places.board(name)
+    if old and old.process.alive and _answers(old):
+        return old
+    end(sshd.of_board(here))
+    outfit.dress(here, places, options)
+    public, port = places.key.with_suffix(".pub"), old.port if old else None
+    server = Sshd.start(here.root, public, port=port, heartbeat=options.heartbeat, level=options.level)
+    return VirtualBoard(name, server.port, server.process, cpu, old.entrance if old else None)
+
+
+def _with_entrances(places: Places, boards: Sequence[VirtualBoard], proxy: Process | None) -> tuple[VirtualBoard, ...]:
+    if proxy is None:
+        return tuple(boards)
+    found = []
+    for board in boards:
+        answer = chaos.tell(places, "add", board.name, target=board.port, port=board.entrance)
+        found.append(replace(board, entrance=answer["routes"][0]["port"]))
+    return tuple(found)
+
+
+def _answers(board: VirtualBoard) -> bool:
+    return sshd.banner(board.port).startswith(b"SSH-")
+
+
+def _end_all(places: Places) -> None:
+    """By what is found running, not by what is recorded: an `up` that was killed recorded nothing."""
+    folders = [BoardPlaces(folder) for folder in _folders(places.boards)]
+    processes = {process for folder in folders for process in sshd.of_board(folder)}
+    end(processes | set(chaos.running(places)))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []

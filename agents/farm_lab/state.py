@@ -1,0 +1,91 @@
+"""What a lab knows of itself between two commands."""
+
+import dataclasses
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from farm_lab.places import LabError, Places
+from farm_lab.processes import Process
+
+FORMAT = "farm.lab/1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What all boards of a lab have in common. `python`: the interpreter behind each board's own wrapper."""
+
+    python: str
+    load: str = "real"
+    seed: int = 1
+    level: int = 0
+    proxy: bool = False
+    heartbeat: bool = True
+
+
+@dataclass(frozen=True)
+class VirtualBoard:
+    """`port`: sshd's own; `entrance`: the proxy's port in front of it, or None."""
+
+    name: str
+    port: int
+    process: Process
+    cpu: int
+    entrance: int | None = None
+
+    @property
+    def address(self) -> int:
+        return self.entrance or self.port
+
+
+@dataclass(frozen=True)
+class State:
+    """`ready` False: an `up` was at work; if none is, it died."""
+
+    options: Options
+    boards: tuple[VirtualBoard, ...] = ()
+    proxy: Process | None = None
+    ready: bool = False
+    format: str = field(default=FORMAT)
+
+
+def read(places: Places) -> State | None:
+    """None where there is no lab, or a file that says nothing sensible (a torn one, one of another version)."""
+    try:
+        body = json.loads(places.state.read_text())
+        return _state(body) if body["format"] == FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write(places: Places, state: State) -> None:
+    """Whole or not at all."""
+    fresh = places.state.with_suffix(".new")
+    with fresh.open("w") as file:
+        json.dump(dataclasses.asdict(state), file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(places.state)
+
+
+@contextmanager
+def alone(places: Places) -> Iterator[None]:
+    """One `up` or `down` at a time. Raises LabError where another one is at work."""
+    places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.root.chmod(0o700)
+    with places.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"another `farm lab` command is at work on {places.root}; wait for it") from None
+        yield
+
+
+def _state(body: dict[str, Any]) -> State:
+    boards = tuple(VirtualBoard(**{**board, "process": Process(**board["process"])}) for board in body["boards"])
+    proxy = None if body["proxy"] is None else Process(**body["proxy"])
+    return State(Options(**body["options"]), boards, proxy, bool(body["ready"]))

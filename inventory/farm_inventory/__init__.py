@@ -1,0 +1,21 @@
+"""The fleet as a person writes it: boards, how they are reached, and how they are chosen."""
+
+from farm_inventory.board import Board, local_board
+from farm_inventory.document import load as load_document
+from farm_inventory.document import parse as parse_document
+from farm_inventory.fleet import load, schema
+from farm_inventory.problem import DocumentError, InventoryError, Problem
+from farm_inventory.select import select
+
+__all__ = [
+    "Board",
+    "DocumentError",
+    "InventoryError",
+    "Problem",
+    "load",
+    "load_document",
+    "local_board",
+    "parse_document",
+    "schema",
+    "select",
+]

@@ -1,0 +1,142 @@
+"""`farm lab`: virtual boards on this machine, for trying, testing and showing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from farm_lab.places import Places
+    from farm_lab.state import State
+
+FOLDER = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the lab lives.  [.farm/lab]",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def lab() -> None:
+    """Start and stop virtual boards on this machine.
+
+    Each is a real SSH server with its own host key, its own folder and a simulated /sys; `farm run` takes it for a
+    board. Nothing of it is left after `farm lab down`.
+    """
+
+
+@lab.command()
+@click.option("-n", "count", type=click.IntRange(1, 999), default=3, show_default=True, help="How many boards.")
+@click.option("--load", type=click.Choice(["real", "synthetic"]), default="real", show_default=True,
+              help="Run models, or invent their times from the lab's truth.json.")  # fmt: skip
+@click.option("--python", metavar="PATH", help="The boards' interpreter.  [the farm's own]")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chance of synthetic times.")
+@click.option("--level", type=click.Choice(["auto", "0", "1"]), default="auto", show_default=True,
+              help="0: plain folders; 1: own hostname, processes and /sys where the kernel allows it.")  # fmt: skip
+@click.option("--proxy", is_flag=True, help="Put the chaos proxy in front of every board.")
+@click.option("--bare-sshd", is_flag=True, help="No ClientAlive*, as on most boards.")
+@FOLDER
+@JSON
+def up(count: int, folder: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Start N boards and write the inventory that reaches them; boards that run already stay."""
+    with _mendable():
+        from farm_lab.lab import up as start
+
+        places = _places(folder, proxy=options["proxy"], make=True)
+        state = start(places, count, _options(options))
+    if as_json:
+        click.echo(_json(places, state, {board.name: True for board in state.boards}))
+    else:
+        click.echo(f"{_counted(len(state.boards))} at level {state.options.level}. Try:")
+        click.echo(f"  farm boards probe --inventory {_shown(places.inventory)}")
+
+
+@lab.command()
+@FOLDER
+def down(folder: Path | None) -> None:
+    """End the boards and remove the lab's folder."""
+    with _mendable():
+        from farm_lab.lab import down as stop
+
+        was = stop(_places(folder))
+    click.echo("The lab is gone." if was else "There is no lab.", err=True)
+
+
+@lab.command()
+@FOLDER
+@JSON
+def status(folder: Path | None, *, as_json: bool) -> None:
+    """Say which boards run."""
+    with _mendable():
+        from farm_lab.lab import status as ask
+
+        places = _places(folder)
+        state, answers = ask(places)
+    if as_json:
+        click.echo(_json(places, state, answers))
+    elif state is None:
+        click.echo("There is no lab. Start one: farm lab up -n 3", err=True)
+    else:
+        lines = [f"{b.name}  127.0.0.1:{b.address}  {'up' if answers[b.name] else 'down'}" for b in state.boards]
+        click.echo("\n".join(lines) or "The lab was never finished. Mend it: farm lab up")
+
+
+@contextmanager
+def _mendable() -> Iterator[None]:
+    """What the lab objects to is for the person at the terminal."""
+    from farm_lab.places import LabError
+    from farm_orchestrator.errors import UsageError
+
+    try:
+        yield
+    except LabError as error:
+        raise UsageError(str(error)) from error
+
+
+def _places(folder: Path | None, *, proxy: bool = False, make: bool = False) -> Places:
+    from farm_lab.places import check
+    from farm_orchestrator import config
+
+    if folder is not None:
+        return check(folder, proxy=proxy)
+    settings = config.load()
+    return check((config.make_home(settings) if make else settings.home) / "lab", proxy=proxy)
+
+
+def _options(options: dict[str, Any]) -> Any:
+    import sys
+
+    from farm_lab import level, outfit
+    from farm_lab.state import Options
+
+    return Options(
+        python=outfit.interpreter(options["python"]) if options["python"] else sys.executable,
+        load=options["load"],
+        seed=options["seed"],
+        level=level.choose(options["level"]),
+        proxy=options["proxy"],
+        heartbeat=not options["bare_sshd"],
+    )
+
+
+def _json(places: Places, state: State | None, answers: dict[str, bool]) -> str:
+    import json
+
+    boards = [{"name": b.name, "port": b.address, "up": answers[b.name]} for b in (state.boards if state else ())]
+    level = state.options.level if state else None
+    return json.dumps({"dir": str(places.root), "inventory": str(places.inventory), "level": level, "boards": boards})
+
+
+def _counted(count: int) -> str:
+    return "1 virtual board runs" if count == 1 else f"{count} virtual boards run"
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,140 @@
+"""The live view as lines of text that fit the terminal; drawn from a snapshot, without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from farm_orchestrator.cli import progress
+from farm_orchestrator.cli.progress import GLYPHS, STYLES, Count, plain
+from farm_orchestrator.cli.provisional import Figure
+
+if TYPE_CHECKING:
+    from farm_orchestrator.store import Snapshot
+
+ROOM = 16  # rows below which a single line is all
+PER_ROW = 25
+ATTENTION = 5
+MARGIN = "  "
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is drawn: `at_start` launches were through when the command began to look, `elapsed_s` ago."""
+
+    title: str
+    snapshot: Snapshot
+    figures: Sequence[Figure]
+    at_start: int
+    elapsed_s: float
+
+
+def draw(frame: Frame, width: int, height: int) -> list[Text]:
+    """At most `height` - 1 lines of at most `width` cells: the cursor needs the last line."""
+    lines = [_status(frame)] if height < ROOM else _page(frame, width, height - 1)
+    for line in lines:
+        line.no_wrap = True
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _status(frame: Frame) -> Text:
+    counts = " · ".join(f"{number} {state}" for state, number in progress.tally(frame.snapshot).items())
+    return Text.assemble(("farm run ", "bold"), f"{_done(frame)} · {counts} · {_times(frame)}")
+
+
+def _page(frame: Frame, width: int, rows: int) -> list[Text]:
+    """By importance: head, legend, attention; the grid and the table take what is left."""
+    head = [Text.assemble(("farm run  ", "bold"), plain(frame.title)), _bar(frame, width)]
+    tail = _attention(frame)
+    legend: list[Text | str] = ["", _legend(frame.snapshot)]
+    room = rows - len(head) - len(legend) - len(tail)
+    grid = _grid(frame.snapshot, width, room - 1)
+    table = _table(frame, room - 1 - len(grid))
+    spaced: list[Text | str] = [*head, "", *grid, *legend, *tail, *table]
+    return [line if isinstance(line, Text) else Text(line) for line in spaced]
+
+
+def _bar(frame: Frame, width: int) -> Text:
+    done = progress.count(frame.snapshot)
+    words = f" {_done(frame)}  {_times(frame)}"
+    room = max(0, min(60, width - len(words) - 2 * len(MARGIN)))
+    filled = room * done.finished // max(1, done.total)
+    return Text.assemble(MARGIN, ("━" * filled, "magenta"), ("━" * (room - filled), "bright_black"), words)
+
+
+def _done(frame: Frame) -> str:
+    done = progress.count(frame.snapshot)
+    return f"{done.finished}/{done.total} launches"
+
+
+def _times(frame: Frame) -> str:
+    done: Count = progress.count(frame.snapshot)
+    left = progress.rough(progress.time_left_s(done, frame.at_start, frame.elapsed_s))
+    return f"{progress.clock(frame.elapsed_s)} elapsed {left}".rstrip()
+
+
+def _grid(snapshot: Snapshot, width: int, rows: int) -> list[Text]:
+    """One glyph per board; what does not fit is counted."""
+    per_row = max(1, min(PER_ROW, (width - len(MARGIN)) // 2))
+    marks = [Text(f"{GLYPHS[state]} ", STYLES[state]) for state in progress.states(snapshot).values()]
+    cut = [marks[i : i + per_row] for i in range(0, len(marks), per_row)]
+    fits = cut if len(cut) <= rows else cut[: max(0, rows - 1)]
+    hidden = len(marks) - sum(map(len, fits))
+    lines = [Text(MARGIN).append_text(Text().join(row)) for row in fits]
+    return [*lines, Text(f"{MARGIN}and {hidden} more boards")] if hidden and rows > 0 else lines
+
+
+def _legend(snapshot: Snapshot) -> Text:
+    line = Text(MARGIN)
+    for state, number in progress.tally(snapshot).items():
+        line.append(f"{GLYPHS[state]} {number} {state}   ", STYLES[state])
+    return line
+
+
+def _attention(frame: Frame) -> list[Text | str]:
+    found = progress.attention(frame.snapshot)
+    if not found:
+        return []
+    width = max(len(each.board) for each in found[:ATTENTION])
+    lines: list[Text | str] = ["", Text(f"{MARGIN}needs attention", "bright_black")]
+    for each in found[:ATTENTION]:
+        name, text = plain(each.board).ljust(width), plain(each.text)
+        lines.append(Text.assemble(MARGIN, f"{name}  ", (f"{each.state:<8}", STYLES[each.state]), text))
+    more = len(found) - ATTENTION
+    return [*lines, f"{MARGIN}and {more} more"] if more > 0 else lines
+
+
+def _table(frame: Frame, rows: int) -> list[Text | str]:
+    """Variants so far, where at least one of them finds room below its heading."""
+    room = rows - 2
+    if room < 1 or not frame.figures:
+        return []
+    shown = frame.figures if len(frame.figures) <= room else frame.figures[: max(1, room - 1)]
+    names = [_name(figure, frame.figures) for figure in shown]
+    width = max(8, *map(len, names))
+    heading = f"{MARGIN}{'provisional':<{width}}  launches  {'p50':>9}  x baseline"
+    lines: list[Text | str] = ["", Text(heading, "bright_black")]
+    lines += [f"{MARGIN}{name:<{width}}  {f.launches:>8}  {progress.latency(f.p50_ns):>9}  {ratio(f)}".rstrip()
+              for name, f in zip(names, shown, strict=True)]  # fmt: skip
+    more = len(frame.figures) - len(shown)
+    return [*lines, f"{MARGIN}and {more} more"] if more and len(lines) < rows else lines
+
+
+def _name(figure: Figure, others: Sequence[Figure]) -> str:
+    """Board and point are told only where they differ."""
+    words = [figure.variant]
+    if len({other.board for other in others}) > 1:
+        words.append(figure.board)
+    if len({other.point for other in others}) > 1:
+        words.append(figure.point)
+    return plain(" ".join(words))
+
+
+def ratio(figure: Figure) -> str:
+    if figure.ratio is None:
+        return ""
+    return f"{figure.ratio:.3f} ({figure.low:.3f} to {figure.high:.3f})"

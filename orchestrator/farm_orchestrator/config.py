@@ -1,0 +1,197 @@
+"""Settings, resolved once: flags > FARM_* variables > farm.yaml > defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm_orchestrator.addresses import SQLITE, broker_address, store_url, without_password
+from farm_orchestrator.errors import StoreError, UsageError
+from farm_orchestrator.model import PRESETS, Json
+
+if TYPE_CHECKING:
+    from farm_inventory import Board
+
+FILE = "farm.yaml"
+NOT_CI = ("", "0", "false", "no")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All paths absolute. `home`: the state folder; `broker`: a folder or a Redis URL, which may hold a password."""
+
+    home: Path
+    store: str
+    broker: str
+    runs: Path
+    preset: str
+    inventory: Path | None = None
+
+    def to_json(self) -> Json:
+        """For the worker's stdin, never for a file."""
+        inventory = None if self.inventory is None else str(self.inventory)
+        return {"home": str(self.home), "store": self.store, "broker": self.broker, "runs": str(self.runs),
+                "preset": self.preset, "inventory": inventory}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, body: Json) -> Settings:
+        inventory = None if body["inventory"] is None else Path(body["inventory"])
+        return cls(Path(body["home"]), body["store"], body["broker"], Path(body["runs"]), body["preset"], inventory)
+
+    def __repr__(self) -> str:
+        return f"Settings(home={str(self.home)!r}, store={self.store!r}, broker={without_password(self.broker)!r}, ...)"
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Where a value came from: its words for the message, and the folder that relative paths start at."""
+
+    name: Callable[[str], str]
+    folder: Path
+    values: Mapping[str, str]
+
+
+def load(
+    *,
+    inventory: Path | str | None = None,
+    preset: str | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings of a command started in `cwd`; None means: not given. Raises UsageError."""
+    here = (cwd or Path.cwd()).absolute()
+    env = os.environ if env is None else env
+    file = find_file(here)
+    given = {"inventory": inventory, "preset": preset}
+    flags = {key: str(value) for key, value in given.items() if value is not None}
+    layers = (
+        _Layer("--{}".format, here, flags),
+        _Layer(lambda key: f"FARM_{key.upper()}", here, _from_env(env)),
+        _Layer(f"{file}: {{}}".format, file.parent if file else here, _from_file(file)),
+    )
+    folder = file.parent if file else here
+    home = here / Path(env["FARM_HOME"]).expanduser() if env.get("FARM_HOME") else folder / ".farm"
+    return _resolve(layers, home, folder, "standard" if env.get("CI", "").lower() in NOT_CI else "ci")
+
+
+def find_file(here: Path) -> Path | None:
+    """farm.yaml of this folder, or the nearest above it that this user or root put there."""
+    for folder in (here, *here.parents):
+        file = folder / FILE
+        if file.is_file() and (folder == here or file.stat().st_uid in (0, os.geteuid())):
+            return file
+    return None
+
+
+def make_home(settings: Settings) -> Path:
+    """The state folder, made where it is missing, open to this user alone. Raises StoreError."""
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if settings.home.stat().st_mode & 0o077:
+            settings.home.chmod(0o700)
+    except OSError as error:
+        raise StoreError(
+            f"{settings.home}: the state folder cannot be made: {error.strerror}",
+            mend="set FARM_HOME to a folder you may write",
+        ) from error
+    return settings.home
+
+
+def boards(settings: Settings, text: str | None = None) -> tuple[Board, ...]:
+    """The boards of the inventory that `text` selects. Raises UsageError."""
+    from farm_inventory import InventoryError, load, select
+
+    try:
+        return select(load(settings.inventory, settings.home), text)
+    except InventoryError as error:
+        raise UsageError(str(error)) from error
+
+
+def schema() -> Json:
+    """JSON Schema of farm.yaml."""
+    from farm_orchestrator.farm_yaml import FarmFile
+
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **FarmFile.model_json_schema()}
+
+
+def check_store(text: str) -> str:
+    store_url(text, Path("/"))
+    return text
+
+
+def check_broker(text: str) -> str:
+    broker_address(text, Path("/"))
+    return text
+
+
+def check_preset(text: str) -> str:
+    if text not in PRESETS:
+        raise ValueError(f"must be one of {', '.join(PRESETS)}, not {text!r}{_near(text, PRESETS)}")
+    return text
+
+
+def check_path(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise ValueError("must be a path")
+    return text
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    from farm_inventory.problem import closest
+
+    near = closest(text, known)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+CHECKS = {
+    "inventory": check_path,
+    "store": check_store,
+    "broker": check_broker,
+    "runs": check_path,
+    "preset": check_preset,
+}
+
+
+def _from_env(env: Mapping[str, str]) -> dict[str, str]:
+    return {key: env[f"FARM_{key.upper()}"] for key in CHECKS if env.get(f"FARM_{key.upper()}")}
+
+
+def _from_file(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    from farm_inventory import DocumentError, load_document
+    from farm_orchestrator.farm_yaml import FarmFile
+
+    try:
+        return load_document(file, FarmFile).model_dump(exclude_none=True)
+    except DocumentError as error:
+        raise UsageError(str(error)) from error
+
+
+def _resolve(layers: tuple[_Layer, ...], home: Path, folder: Path, preset: str) -> Settings:
+    def value(key: str) -> tuple[str, Path] | None:
+        layer = next((layer for layer in layers if key in layer.values), None)
+        return None if layer is None else (_checked(layer, key), layer.folder)
+
+    def path(key: str) -> Path | None:
+        found = value(key)
+        return None if found is None else found[1] / Path(found[0]).expanduser()
+
+    return Settings(
+        home=home,
+        store=store_url(*(value("store") or (f"{SQLITE}{home}/farm.db", home))),
+        broker=broker_address(*(value("broker") or (str(home / "broker"), home))),
+        runs=path("runs") or folder / "runs",
+        preset=(value("preset") or (preset,))[0],
+        inventory=path("inventory"),
+    )
+
+
+def _checked(layer: _Layer, key: str) -> str:
+    try:
+        return CHECKS[key](layer.values[key])
+    except ValueError as error:
+        raise UsageError(f"{layer.name(key)}: {error}") from error

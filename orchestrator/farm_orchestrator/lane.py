@@ -1,0 +1,181 @@
+"""Drain one board: hold it, connect to it, measure what is due, give it back."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import chain, repeat
+
+from farm_orchestrator.errors import BoardError, FarmError, StoreError
+from farm_orchestrator.launch import run_launch
+from farm_orchestrator.line import Line
+from farm_orchestrator.model import LaunchRow, Lost, Part, State
+from farm_orchestrator.store import (
+    BlockId,
+    Claim,
+    Lease,
+    board_loss,
+    cancelled_runs,
+    claim,
+    commit,
+    launches,
+    lose,
+    next_part,
+    note_hello,
+    sweep,
+)
+from farm_orchestrator.world import World
+
+BACKOFF_S = (0.2, 0.4, 0.8, 1.6)
+BACKOFF_MAX_S = 2.0
+LINK_REASONS = ("link_lost", "agent_error")  # after these it is worth asking whether the board was rebooted
+BUG_TEXT = 2000
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What broke the line, or kept it from being opened. `final`: trying again cannot help."""
+
+    lost: Lost
+    final: bool = False
+
+
+def drain(board: str, world: World, kick: Callable[[str], object]) -> None:
+    """Measures what is due on the board, for one slice. Returns at once where another lane holds the board."""
+    lease = None if world.stopping.is_set() else world.leases.hold(board)
+    if lease is None:
+        return
+    holding = Holding(lease, world)
+    try:
+        holding.drain()
+    finally:
+        holding.disconnect()
+        world.leases.drop(lease)
+    if not (holding.is_over() or next_part(world.store, board) is None):
+        kick(board)
+
+
+class Holding:
+    """From the lease of a board to its release: the line while there is one, and the launch that was last."""
+
+    def __init__(self, lease: Lease, world: World) -> None:
+        self.lease = lease
+        self.world = world
+        self.until = world.clock() + world.pace.slice_s
+        self.line: Line | None = None
+        self.boot_id: str | None = None
+        self.last: LaunchRow | None = None
+
+    def drain(self) -> None:
+        sweep(self.world.store, self.lease.board, self.lease.fence)
+        part = next_part(self.world.store, self.lease.board)
+        if part is None or not self.connect(part):
+            return
+        while self.goes_on():
+            claimed = self.claim(part)
+            if claimed is None:
+                return
+            self.measure(claimed)
+            self.last = claimed.row
+
+    def connect(self, part: Part) -> bool:
+        """A board that cannot be reached is a loss of the board, not of a launch."""
+        trouble = contained(lambda: self.open_line(part))
+        if trouble is not None and not self.is_over() and trouble.lost.reason != "worker_lost":
+            why = f"{trouble.lost.reason}: {trouble.lost.detail}"
+            board_loss(self.world.store, self.lease.board, why, final=trouble.final, fence=self.lease.fence)
+        return trouble is None
+
+    def open_line(self, part: Part) -> None:
+        self.disconnect()
+        line = self.line = Line(part, self.lease, self.world)
+        self.boot_id = line.hello.boot_id
+        self.note_hello(line, part.run)
+
+    def note_hello(self, line: Line, run: str) -> None:
+        """For the report of every run that is measured over this line."""
+        if run not in line.met:
+            said = asdict(line.hello)
+            note_hello(self.world.store, run, self.lease.board, {**said.pop("facts"), **said})
+            line.met.add(run)
+
+    def disconnect(self) -> None:
+        """The agent restores the board before the lease goes."""
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
+
+    def is_over(self) -> bool:
+        return self.lease.lost.is_set() or self.world.stopping.is_set()
+
+    def goes_on(self) -> bool:
+        """A slice is one block at least, and ends between blocks only."""
+        if self.is_over() or self.line is None:
+            return False
+        return self.last is None or self.world.clock() < self.until or self.in_a_block(self.last)
+
+    def in_a_block(self, last: LaunchRow) -> bool:
+        rows = launches(self.world.store, last.run, last.board)
+        return any(row.state == State.PENDING and block_of(row) == block_of(last) for row in rows)
+
+    def claim(self, part: Part) -> Claim | None:
+        current = block_of(self.last) if self.last else None
+        return claim(self.world.store, self.lease.board, self.lease.fence, current, part)
+
+    def measure(self, claimed: Claim) -> None:
+        """One launch, committed or lost."""
+        trouble = contained(lambda: self.attempt(claimed))
+        if trouble is not None:
+            self.disconnect()
+            lost = self.look_again(claimed.part, trouble.lost)
+            lose(self.world.store, claimed, lost, final=trouble.final)
+
+    def attempt(self, claimed: Claim) -> None:
+        """Raises where the line broke; an agent that lives to say why its launch is lost keeps the line."""
+        if self.line is None or not self.line.serves(claimed.part):
+            self.open_line(claimed.part)
+        if self.line is None:
+            raise AssertionError("open_line opens a line or raises")
+        self.note_hello(self.line, claimed.row.run)
+        outcome = run_launch(claimed, self.line)
+        if isinstance(outcome, Lost):
+            lose(self.world.store, claimed, outcome)
+        else:
+            commit(self.world.store, claimed, outcome, self.world.runs / claimed.row.run)
+
+    def look_again(self, part: Part, lost: Lost) -> Lost:
+        """After a lost link: tries to come back for a while; another boot_id says what happened meanwhile."""
+        before, until = self.boot_id, self.world.clock() + self.world.pace.reconnect_s
+        if lost.reason not in LINK_REASONS:
+            return lost
+        for pause_s in chain(BACKOFF_S, repeat(BACKOFF_MAX_S)):
+            if self.world.clock() > until or self.is_over() or cancelled_runs(self.world.store, [part.run]):
+                return lost
+            trouble = contained(lambda: self.open_line(part))
+            if trouble is None:
+                return lost if self.boot_id == before else Lost("rebooted", f"{lost.reason}: {lost.detail}")
+            if trouble.final:
+                return lost
+            self.lease.lost.wait(pause_s)
+        return lost
+
+
+def block_of(row: LaunchRow) -> BlockId:
+    return BlockId(row.run, row.block, row.attempt)
+
+
+def contained(step: Callable[[], None]) -> Trouble | None:
+    """What a board, or a bug, did to this step: data. Only a store that cannot be used stops the lane."""
+    try:
+        step()
+    except BoardError as error:
+        return Trouble(Lost(error.outcome, str(error)), error.final)
+    except StoreError:
+        raise
+    except FarmError as error:
+        return Trouble(Lost("agent_error", str(error)), final=True)
+    except Exception as error:
+        LOG.exception("a fault of the farm")
+        return Trouble(Lost("agent_error", "".join(traceback.format_exception(error))[-BUG_TEXT:]))
+    return None

@@ -1,0 +1,157 @@
+"""One launch, from a claimed row to its outcome."""
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+
+from farm_agents import wire
+from farm_orchestrator.errors import BoardError
+from farm_orchestrator.failpoint import failpoint
+from farm_orchestrator.intake import Answer
+from farm_orchestrator.line import Line, feeds_of, golden_of
+from farm_orchestrator.model import (
+    Failed,
+    FileRef,
+    Json,
+    Kind,
+    LaunchRow,
+    Lost,
+    Measured,
+    Outcome,
+    Part,
+    Point,
+    Summary,
+)
+from farm_orchestrator.store import Claim, Timed, Transcript, write_launch
+from farm_orchestrator.watchdog import Concern
+from farm_reports.stats.launch import summarise
+
+SPARE_S = 60.0  # on top of what the recipe allows a launch
+ROWS_S = 600.0  # for the labelled rows of an evaluate launch
+BEYOND_AGENT_S = 30.0  # the agent ends an overdue runner first
+WAIT_STEP_S = 0.1
+NOT_THE_VARIANT = {"AGENT_ERROR": "agent_error", "STOPPED": "worker_lost", "DISK_FULL": "disk_full"}
+
+
+def run_launch(claim: Claim, line: Line) -> Outcome:
+    """Whatever the agent lived to say. Raises BoardError where the line broke, or was cut, before it had."""
+    with line.explained():
+        line.supply(claim.row, claim.part)
+        cool_down(line, claim.part.recipe.cooldown_s, claim.row.run)
+        outcome = _converse(claim, line)
+    line.rested_at = line.world.clock()
+    return outcome
+
+
+def cool_down(line: Line, cooldown_s: float, run: str) -> None:
+    """At least that long since the board last worked; cut short by whatever ends the launch."""
+    line.expect("the cool-down", cooldown_s + SPARE_S, run)
+    while line.watch.verdict is None and (left := line.rested_at + cooldown_s - line.world.clock()) > 0:
+        time.sleep(min(WAIT_STEP_S, left))
+    if line.watch.verdict is not None:
+        raise BoardError(line.part.name, "the cool-down was cut short")
+
+
+def job_of(claim: Claim) -> wire.Job:
+    row, part = claim.row, claim.part
+    variant = part.variant(row.variant)
+    golden = golden_of(variant, row)
+    model = {
+        "name": variant.name,
+        "variant": variant.sha256,
+        "file": variant.files[0].name,
+        "bytes": variant.bytes,
+        "quantised": variant.quantised,
+    }
+    return wire.Job(
+        launch=f"{row.id}.{claim.fence}",
+        kind=row.kind,
+        model=model,
+        feeds=feeds_of(variant, row).to_json(),
+        point=Point.from_key(row.point).to_json(),
+        recipe=part.recipe.to_json(),
+        deadline_s=deadline_s(row, part),
+        golden=golden.sha256 if golden else None,
+    )
+
+
+def deadline_s(row: LaunchRow, part: Part) -> float:
+    """What the agent grants the runner: loading, then warm-up and slot, or the rows."""
+    recipe = part.recipe
+    if row.kind == Kind.MEASURE:
+        return recipe.load_budget_s + 10 * recipe.warmup_s + recipe.slot_cap_s + SPARE_S
+    rows = feeds_of(part.variant(row.variant), row).rows
+    return recipe.load_budget_s + (ROWS_S if rows is not None else SPARE_S)
+
+
+def _converse(claim: Claim, line: Line) -> Outcome:
+    job = job_of(claim)
+    folder = line.world.runs / claim.row.run
+    transcript = Transcript(folder, claim.row.id, claim.fence)
+    try:
+        answer, verdict = _ask(job, claim.row.run, line, transcript)
+        outcome = _outcome(answer, verdict, claim, line)
+    finally:
+        kept = transcript.close()
+    return outcome if isinstance(outcome, Lost) else dataclasses.replace(outcome, transcript=kept)
+
+
+def _ask(job: wire.Job, run: str, line: Line, transcript: Transcript) -> tuple[Answer, Lost | None]:
+    """The agent's answer, and why it was asked to stop, if it was."""
+    until = line.world.clock() + job.deadline_s + BEYOND_AGENT_S
+    silence_s = line.world.pace.silence_s
+    line.watch.expect(Concern("the launch", until, run, silence_s, late="deadline", polite=True))
+    try:
+        answer = line.session.run(job, transcript.append)
+    finally:
+        verdict = line.watch.verdict
+        if verdict is not None:
+            transcript.append("orchestrator", wire.encode(wire.Stop(verdict.detail)))
+    line.watch.expect(None)
+    return answer, verdict
+
+
+def _outcome(answer: Answer, verdict: Lost | None, claim: Claim, line: Line) -> Outcome:
+    """An agent that was asked to stop may have been done before: then its answer counts."""
+    end, before = answer.end, line.hello.boot_id
+    after = end.facts.get("boot_id") or before
+    if after != before:
+        return Lost("rebooted", f"boot_id was {before}, is {after}")
+    if isinstance(end, wire.Failed):
+        return verdict or _failed(end, before)
+    return _measured(answer, end, claim, line)
+
+
+def _failed(end: wire.Failed, boot_id: str | None) -> Failed | Lost:
+    if end.kind in NOT_THE_VARIANT:
+        return Lost(NOT_THE_VARIANT[end.kind], f"{end.stage}: {end.detail}")
+    return Failed(end.stage, end.kind, end.detail, end.facts, boot_id=boot_id)
+
+
+def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measured:
+    measured = Measured(_facts(answer, end, claim, line), tuple(end.findings), boot_id=line.hello.boot_id)
+    if claim.row.kind != Kind.MEASURE:
+        return measured
+    folder = line.world.runs / claim.row.run
+    timed = Timed(answer.t0_ns, answer.latency_ns, answer.start_delay_ns, Point.from_key(claim.row.point).pace_hz)
+    file = write_launch(folder, claim.row.id, claim.fence, timed, answer.readings)
+    failpoint("parquet_written")
+    summary = Summary(**dataclasses.asdict(summarise(answer.latency_ns)))
+    return dataclasses.replace(measured, summary=summary, file=file)
+
+
+def _facts(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Json:
+    if answer.outputs is None:
+        return end.facts
+    outputs = _fetch(answer.outputs, claim, line)
+    failpoint("artefact_put")
+    return {**end.facts, "outputs": {"sha256": outputs.sha256, "size": outputs.size}}
+
+
+def _fetch(outputs: wire.Outputs, claim: Claim, line: Line) -> FileRef:
+    """The file of an evaluate launch, checked by its digest, kept among the artefacts."""
+    line.expect("the fetch of the outputs", line.world.pace.fetch_s, claim.row.run)
+    with tempfile.TemporaryDirectory(prefix="outputs-", dir=line.world.runs / claim.row.run) as folder:
+        remote = f"scratch/{outputs.launch}/{outputs.name}"
+        return line.world.artefacts.put(line.channel.get(remote, outputs.sha256, outputs.size, Path(folder)))

@@ -1,0 +1,28 @@
+"""Which launches a run needs, in which order, and when it has enough: pure, computed again from the plan alone."""
+
+from farm_orchestrator.plan.blocks import MAX_ATTEMPTS, Series, first_slots, measure_start, order, series
+from farm_orchestrator.plan.estimate import estimate_s, smallest_effect
+from farm_orchestrator.plan.making import Plan, gated_comparisons, make_plan, plan_document, points, shipped
+from farm_orchestrator.plan.progress import failed_cells, next_slots, rejected_block, requeue, stopped
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Plan",
+    "Series",
+    "estimate_s",
+    "failed_cells",
+    "first_slots",
+    "gated_comparisons",
+    "make_plan",
+    "measure_start",
+    "next_slots",
+    "order",
+    "plan_document",
+    "points",
+    "rejected_block",
+    "requeue",
+    "series",
+    "shipped",
+    "smallest_effect",
+    "stopped",
+]

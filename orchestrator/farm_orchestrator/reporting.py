@@ -1,0 +1,224 @@
+"""From stored data to the files of a report: tables, results, page, exports. Idempotent: the same rows, the same files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm_orchestrator import store as stored
+from farm_orchestrator.model import Json, Kind, LaunchRow, Phase, State, Variant
+from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables, VariantRecord
+
+if TYPE_CHECKING:
+    from farm_orchestrator.store import CellRow, PartRow, RunRow, Store
+    from farm_orchestrator.store.samples import Nanoseconds
+    from farm_reports.results import Results
+
+CellKey = tuple[str, str, str]
+COPIED = (
+    "report.html", "report.css", "results.json", "junit.xml", "summary.md", "samples.parquet", "launches.parquet",
+    "readings.parquet", "plan.json",
+)  # fmt: skip
+OPEN = {State.PENDING, State.RUNNING, State.CANCELLED}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that the store knows of a run."""
+
+    run: RunRow
+    parts: Sequence[PartRow]
+    cells: Sequence[CellRow]
+    launches: Sequence[LaunchRow]
+
+    @property
+    def partial(self) -> bool:
+        return self.run.state != "closed" or any(row.state in OPEN for row in self.launches)
+
+
+def build(store: Store, run: str, runs: Path, cas: Path, out: Path | None = None) -> Results:
+    """Judges what is committed and writes the files of the run's folder; copies of them go to `out`."""
+    from farm_reports.judge import results as judge
+
+    found = read(store, run)
+    folder = runs / run
+    stored.compact(folder, found.launches)
+    timed = samples(folder, found.launches)
+    results = judge(tables(found, scores(found, stored.Artefacts(cas)), timed))
+    write(folder, results, pooled(found.launches, timed))
+    _remember(store, found, results)
+    if out is not None:
+        _copy(folder, out)
+    return results
+
+
+def read(store: Store, run: str) -> Stored:
+    return Stored(
+        stored.load_run(store, run), stored.part_rows(store, run), stored.cells(store, run), stored.launches(store, run)
+    )
+
+
+def tables(found: Stored, scored: Mapping[tuple[str, str], Json], timed: Mapping[int, Nanoseconds]) -> Tables:
+    """The run as farm_reports takes it."""
+    facts, first = found.run.facts, found.parts[0].part
+    limits = facts["limits"]
+    return Tables(
+        run=_run_facts(found),
+        boards=tuple(BoardRecord(row.part.name, row.part.board, row.facts, row.ended) for row in found.parts),
+        variants=_variants(first.variants, facts),
+        cells=tuple(CellRecord(c.board, c.variant, c.point, c.state, c.reason) for c in _known_cells(found.cells)),
+        launches=tuple(_launch(row) for row in found.launches),
+        scores=scored,
+        limits=limits["limits"],
+        ship=tuple(limits["ship"]),
+        lines=limits["lines"],
+        baseline=first.baseline,
+        compare=first.recipe.compare,
+        planned=first.planned_blocks,
+        max_blocks=first.max_blocks,
+        min_boards=facts["min_boards"],
+        partial=found.partial,
+        seed=found.run.seed,
+        samples=timed,
+    )
+
+
+def scores(found: Stored, artefacts: stored.Artefacts) -> dict[tuple[str, str], Json]:
+    """(board, variant) -> the accuracy object, from the outputs that the boards sent."""
+    from farm_orchestrator.variants.score import score
+
+    labels = found.run.facts["labels"]
+    outputs: dict[str, dict[str, Path]] = defaultdict(dict)
+    for row in found.launches:
+        if row.phase == Phase.EVALUATE and row.kind == Kind.EVALUATE and row.state == State.DONE:
+            outputs[row.board][row.variant] = artefacts.get(row.facts["outputs"]["sha256"])
+    if not labels:
+        return {}
+    truth = artefacts.get(labels["sha256"])
+    baseline = found.parts[0].part.baseline
+    return {
+        (board, name): accuracy
+        for board, files in outputs.items()
+        for name, accuracy in score(files, baseline, truth, labels).items()
+    }
+
+
+def write(folder: Path, results: Results, timed: Mapping[CellKey, Nanoseconds]) -> None:
+    """Every file of the report, each whole or as it was."""
+    from farm_reports import exports, page
+
+    _replace(folder / "results.json", json.dumps(results.document(), indent=2) + "\n")
+    _replace(folder / "report.css", page.stylesheet())
+    _replace(folder / "report.html", page.render(results, timed))
+    _replace(folder / "junit.xml", exports.junit(results))
+    _replace(folder / "summary.md", exports.summary(results))
+
+
+def samples(folder: Path, rows: Iterable[LaunchRow]) -> dict[int, Nanoseconds]:
+    """Latencies in ns of every valid launch, by its id."""
+    return {
+        row.id: stored.read_launch(folder / row.file)[0]["latency_ns"].to_numpy()
+        for row in rows
+        if row.phase == Phase.MEASURE and stored.is_valid(row) and row.file is not None
+    }
+
+
+def pooled(rows: Iterable[LaunchRow], timed: Mapping[int, Nanoseconds]) -> dict[CellKey, Nanoseconds]:
+    """The same by (board, variant, point)."""
+    import numpy as np
+
+    chunks: dict[CellKey, list[Nanoseconds]] = defaultdict(list)
+    for row in rows:
+        if row.id in timed:
+            chunks[row.board, row.variant, row.point].append(timed[row.id])
+    return {key: np.concatenate(parts) for key, parts in chunks.items()}
+
+
+def _run_facts(found: Stored) -> Json:
+    run, first = found.run, found.parts[0].part
+    finished = max((row.t1 for row in found.launches if row.t1 is not None), default=None)
+    return {
+        "id": run.id,
+        "name": run.name,
+        "created": _moment(run.created),
+        "finished": None if found.partial or finished is None else _moment(finished),
+        "status": "partial" if found.partial else "complete",
+        "baseline": first.baseline,
+        "preset": first.recipe.preset,
+        "mode": first.points[0].mode,
+        "seed": run.seed,
+        "against": None,
+        "git": run.facts["git"],
+        "farm_version": run.facts["farm_version"],
+    }
+
+
+def _known_cells(cells: Iterable[CellRow]) -> list[CellRow]:
+    """States that a report wrote are its own conclusions; those of the store are facts."""
+    own = {"measured", "invalid"}
+    return [c if c.state not in own else stored.CellRow(c.board, c.variant, c.point, c.sha256) for c in cells]
+
+
+def _variants(variants: Iterable[Variant], facts: Json) -> tuple[VariantRecord, ...]:
+    good = tuple(
+        VariantRecord(
+            v.name,
+            facts["files"].get(v.name, v.files[0].name),
+            v.sha256,
+            v.bytes,
+            v.opset,
+            v.parent,
+            v.recipe,
+            v.findings,
+        )
+        for v in variants
+    )
+    bad = tuple(VariantRecord(r["name"], r["file"], None, None, None, reason=r["reason"]) for r in facts["refused"])
+    return good + bad
+
+
+def _launch(row: LaunchRow) -> LaunchRecord:
+    shared = LaunchRecord.__dataclass_fields__.keys() & LaunchRow.__dataclass_fields__.keys()
+    return LaunchRecord(**{name: getattr(row, name) for name in shared})
+
+
+def _remember(store: Store, found: Stored, results: Results) -> None:
+    """The run's word and the cells' states go back to the store once nothing is owed."""
+    if found.partial:
+        return
+    stored.set_word(store, found.run.id, results.verdict)
+    stored.set_cells(
+        store,
+        found.run.id,
+        [
+            stored.CellRow(
+                cell.board, cell.variant, cell.point_key, None, cell.state, cell.reason,
+                cell.versus_baseline.verdict if cell.versus_baseline else None,
+            )
+            for cell in results.cells
+        ],
+    )  # fmt: skip
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _copy(folder: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, out / name)

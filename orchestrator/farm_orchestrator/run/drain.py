@@ -1,0 +1,133 @@
+"""From a stored run to its last launch: own or watch the engine, hint, look, and stop when asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from farm_orchestrator import store as stored
+from farm_orchestrator.model import State
+from farm_orchestrator.reconcile import TICK_S, reconcile
+
+if TYPE_CHECKING:
+    from farm_orchestrator.broker import Kick
+    from farm_orchestrator.config import Settings
+    from farm_orchestrator.engine import Engine, EngineSettings
+    from farm_orchestrator.run.desk import Desk
+    from farm_orchestrator.store import Snapshot, Store
+
+LOOK_S = 0.25
+CANCEL_S = 15.0
+LANES = 500  # threads start when they are needed; another command may bring boards of its own
+
+
+class Engines:
+    """This command's hold on the engine of its home: ours, or another command's until that one ends."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.engine = self._try()
+
+    def tick(self) -> None:
+        if self.engine is None:
+            self.engine = self._try()
+        else:
+            self.engine.tick()
+
+    def stop(self) -> None:
+        if self.engine is not None:
+            self.engine.stop()
+            self.engine = None
+
+    def kill(self) -> None:
+        if self.engine is not None:
+            self.engine.kill()
+            self.engine = None
+
+    def _try(self) -> Engine | None:
+        from farm_orchestrator.engine import Engine
+
+        return Engine.try_start(self.settings)
+
+
+@contextmanager
+def engines(settings: Settings) -> Iterator[Engines]:
+    """Stops the engine on the way out; at a second Ctrl-C, or where it would hang, kills it."""
+    held = Engines(engine_settings(settings))
+    try:
+        yield held
+        held.stop()
+    except BaseException:
+        held.kill()
+        raise
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    from farm_orchestrator.engine import EngineSettings
+
+    return EngineSettings(
+        home=str(settings.home),
+        store=settings.store,
+        runs=str(settings.runs),
+        broker=broker_url(settings),
+        boards=LANES,
+    )
+
+
+def broker_url(settings: Settings) -> str | None:
+    """None: the folder in the state folder."""
+    return settings.broker if "://" in settings.broker else None
+
+
+def drain(run: str, desk: Desk, kick: Kick) -> bool:
+    """Returns when the run is closed, or was cancelled and stands still. True: it was interrupted."""
+    asked_at: float | None = None
+    next_tick = 0.0
+    while True:
+        now = time.monotonic()
+        if now >= next_tick:
+            _tick(run, desk, kick)
+            next_tick = now + TICK_S
+        seen = stored.snapshot(desk.store, run)
+        desk.view.update(seen)
+        if desk.interrupts.asked and asked_at is None:
+            asked_at = now
+            _cancel(seen, desk)
+        if _settled(seen, asked_at, now):
+            reconcile(desk.store, kick)
+            return asked_at is not None
+        time.sleep(LOOK_S)
+
+
+def stay_for_others(run: str, desk: Desk, kick: Kick) -> None:
+    """The engine is ours: commands that only watch need it until their runs end."""
+    while desk.held.engine is not None and not desk.interrupts.asked and _others(desk.store, run):
+        desk.held.tick()
+        reconcile(desk.store, kick)
+        time.sleep(TICK_S)
+
+
+def _tick(run: str, desk: Desk, kick: Kick) -> None:
+    stored.attach(desk.store, run)
+    desk.held.tick()
+    reconcile(desk.store, kick)
+
+
+def _cancel(seen: Snapshot, desk: Desk) -> None:
+    count = sum(board.counts.get(State.RUNNING, 0) for board in seen.boards)
+    desk.view.message(f"stopping {count} launches and leaving the boards as they were; Ctrl-C again: at once")
+    stored.cancel(desk.store, seen.run)
+
+
+def _settled(seen: Snapshot, asked_at: float | None, now: float) -> bool:
+    running = any(board.counts.get(State.RUNNING) for board in seen.boards)
+    owed = any(board.counts.get(State.PENDING) for board in seen.boards)
+    if asked_at is not None:
+        return not running or now - asked_at > CANCEL_S
+    return seen.state == "closed" or not (running or owed)
+
+
+def _others(store: Store, run: str) -> bool:
+    return any(row.id != run and row.attached and row.state == "open" for row in stored.list_runs(store))

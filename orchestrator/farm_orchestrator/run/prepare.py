@@ -1,0 +1,159 @@
+"""From flags to a plan: variants checked, boards chosen, files in place; no board is touched."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm_orchestrator import config
+from farm_orchestrator.errors import UsageError
+from farm_orchestrator.model import PRESETS, FileRef, Json
+from farm_orchestrator.plan import Plan, first_slots, make_plan, plan_document
+from farm_orchestrator.store import Artefacts, CellRow, NewRun, insert_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm_orchestrator.config import Settings
+    from farm_orchestrator.run.request import Request
+    from farm_orchestrator.store import Store
+    from farm_orchestrator.variants import Checked, Refused
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can start. `files`: what goes into the artefacts, by digest; `facts`: what the report needs."""
+
+    id: str
+    created: float
+    plan: Plan
+    files: Mapping[str, Path]
+    refused: tuple[Refused, ...]
+    assumptions: tuple[str, ...]
+    facts: Json
+
+    @property
+    def boards(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.plan.parts)
+
+
+def prepare(request: Request, settings: Settings, scratch: Path) -> Prepared:
+    """Raises UsageError, with everything still untouched."""
+    from farm_orchestrator import transport, variants
+
+    boards = [transport.resolve(board.to_json()) for board in config.boards(settings, request.boards)]
+    _check_boards(request, boards)
+    checked = variants.check(variants.load(request.paths, request.baseline), scratch)
+    _check_refused(request, checked)
+    now = datetime.now(UTC)
+    run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    agent, agent_path = _agent(scratch)
+    floor, floor_files = variants.floor_model(scratch)
+    plan = make_plan(
+        run=run, boards=boards, variants=checked.variants, recipe=PRESETS[settings.preset], seed=request.seed,
+        baseline=checked.baseline, agent=agent, floor=floor, limits=checked.limits, max_blocks=request.max_blocks,
+        threads=request.threads, pace_hz=request.pace_hz,
+    )  # fmt: skip
+    return Prepared(
+        id=run,
+        created=now.timestamp(),
+        plan=plan,
+        files={**checked.files, **floor_files, agent.sha256: agent_path},
+        refused=checked.refused,
+        assumptions=checked.assumptions,
+        facts=_facts(request, checked, boards),
+    )
+
+
+def record(prepared: Prepared, request: Request, store: Store, settings: Settings) -> None:
+    """Files first, then the run in one transaction; from here on every process may die."""
+    artefacts = Artefacts(settings.home / "cas")
+    for path in prepared.files.values():
+        artefacts.put(path)
+    folder = settings.runs / prepared.id
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = prepared.plan
+    first = plan.parts[0]
+    insert_run(
+        store,
+        NewRun(prepared.id, request.name, first.recipe, first.seed, prepared.created, prepared.facts),
+        plan.parts,
+        _cells(prepared),
+        tuple(slot for part in plan.parts for slot in first_slots(part)),
+    )
+    _write_json(folder / "plan.json", plan_document(plan))
+
+
+def _cells(prepared: Prepared) -> tuple[CellRow, ...]:
+    digests = {variant.name: variant.sha256 for variant in prepared.plan.parts[0].variants}
+    open_cells = tuple(CellRow(board, name, point, digests[name]) for board, name, point in prepared.plan.cells)
+    refused = tuple(
+        CellRow(part.name, each.name, point.key, None, "not_run", each.text)
+        for part in prepared.plan.parts
+        for point in part.points
+        for each in prepared.refused
+    )
+    return open_cells + refused
+
+
+def _facts(request: Request, checked: Checked, boards: list[Json]) -> Json:
+    return {
+        "farm_version": version("benchfarm"),
+        "git": _git(),
+        "baseline": checked.baseline,
+        "limits": checked.limits.to_json(),
+        "files": dict(checked.names),
+        "labels": checked.labels.to_json() if checked.labels else None,
+        "refused": [{"name": each.name, "file": each.file, "reason": each.text} for each in checked.refused],
+        "assumptions": list(checked.assumptions),
+        "min_boards": request.min_boards or len(boards),
+        "on_inconclusive": request.on_inconclusive,
+    }
+
+
+def _check_boards(request: Request, boards: list[Json]) -> None:
+    if request.min_boards and request.min_boards > len(boards):
+        raise UsageError(
+            f"--min-boards {request.min_boards}, but only {len(boards)} boards are selected",
+            mend="select more with --boards, or ask for fewer",
+        )
+
+
+def _check_refused(request: Request, checked: Checked) -> None:
+    if request.strict and checked.refused:
+        raise UsageError("\n".join(str(each) for each in checked.refused), mend="leave --strict out to go on without")
+    if not checked.variants:
+        raise UsageError("no variant can run:\n" + "\n".join(str(each) for each in checked.refused))
+
+
+def _agent(scratch: Path) -> tuple[FileRef, Path]:
+    from farm_orchestrator import bundle
+    from farm_orchestrator.transport import digest
+
+    path = bundle.build(scratch)
+    return FileRef("agent.pyz", digest.of(path), path.stat().st_size), path
+
+
+def _git() -> Json | None:
+    """Of the folder the command stands in; None outside a repository or without git."""
+    try:
+        sha = _git_says("rev-parse", "HEAD")
+        return {"sha": sha, "dirty": bool(_git_says("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git_says(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def _write_json(path: Path, body: Json) -> None:
+    import json
+
+    path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,52 @@
+"""What a person asks of a run, what they see meanwhile, and what they get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from farm_orchestrator.store import Snapshot
+    from farm_reports.results import Results
+
+Policy = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The flags of `farm run`. `boards` selects; `min_boards` None: all selected."""
+
+    paths: tuple[Path, ...]
+    boards: str | None = None
+    baseline: str | None = None
+    max_blocks: int | None = None
+    threads: tuple[int, ...] = ()
+    pace_hz: float | None = None
+    seed: int = 1
+    name: str | None = None
+    min_boards: int | None = None
+    strict: bool = False
+    on_inconclusive: Policy = "warn"
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended; `folder` holds the files, `mend` says how to go on where something is left to do."""
+
+    run: str
+    exit_code: int
+    results: Results
+    folder: Path
+    mend: str | None = None
+
+
+class View(Protocol):
+    """Progress for a person; everything goes to stderr."""
+
+    def start(self, title: str, lines: Sequence[str]) -> None: ...
+    def update(self, snapshot: Snapshot) -> None: ...
+    def message(self, text: str) -> None: ...
+    def finish(self) -> None: ...

@@ -1,0 +1,154 @@
+"""The conversation with one agent: one thread talks, the watchdog beats; every word is checked before it is believed."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from farm_agents import wire
+from farm_orchestrator.errors import AgentLost, BoardError, Busy, DiskFull, NoRuntime, ReadOnly
+from farm_orchestrator.intake import Answer, Intake, check_json, check_text
+from farm_orchestrator.model import Json
+from farm_orchestrator.transport import Stream
+
+BANNER_LIMIT = 64 * 1024
+NO_PYTHON = (126, 127)  # what a shell exits with where the interpreter cannot be run, or is not there
+REFUSALS: dict[str, type[BoardError]] = {
+    "fenced": Busy,
+    "busy": Busy,
+    "no_runtime": NoRuntime,
+    "disk_full": DiskFull,
+    "read_only": ReadOnly,
+}
+Note = Callable[[str, bytes], None]  # (who speaks, what was said): the transcript of a launch
+
+
+class Session:
+    """From `open` to the end of the agent's stdin. `send`, `beat` and `stop` belong to any thread, the rest to one."""
+
+    def __init__(self, board: str, stream: Stream, heard: Callable[[], None]) -> None:
+        self.board = board
+        self.stream = stream
+        self.heard = heard
+        self.lines = stream.lines()
+        self.lock = threading.Lock()
+
+    def hello(self) -> wire.Hello:
+        """The agent's answer to `open`. Raises Busy, NoRuntime or AgentLost, as it refused."""
+        answer = self._after_banner()
+        if isinstance(answer, wire.Refused):
+            raise refusal(self.board, answer)
+        if not isinstance(answer, wire.Hello):
+            raise AgentLost(self.board, f"the agent opened with '{_kind(answer)}' instead of 'hello'")
+        return self._believed(answer)
+
+    def prepare(self, variants: Sequence[Json], files: Sequence[str]) -> None:
+        """Lay out what was pushed. Raises AgentLost where a file is gone again."""
+        self.send(wire.Prepare(list(variants), list(files)))
+        answer = self._decoded(self._line())
+        if isinstance(answer, wire.Refused):
+            raise refusal(self.board, answer)
+        if not isinstance(answer, wire.Ready):
+            raise AgentLost(self.board, f"the agent answered 'prepare' with '{_kind(answer)}'")
+        if answer.missing:
+            raise AgentLost(self.board, f"gone from the board after the push: {', '.join(answer.missing)[:200]}")
+
+    def run(self, job: wire.Job, note: Note) -> Answer:
+        """One launch; every line is noted before it is interpreted."""
+        note("orchestrator", wire.encode(job))
+        self.send(job)
+        intake = Intake(job.launch, job.kind)
+        while True:
+            line = self._line()
+            note("agent", line)
+            try:
+                answer = intake.take(self._decoded(line), len(line))
+            except wire.WireError as error:
+                raise AgentLost(self.board, f"the agent is not to be believed: {error}") from error
+            if answer is not None:
+                return answer
+
+    def send(self, message: wire.Message) -> None:
+        with self.lock:
+            self.stream.send(wire.encode(message))
+
+    def beat(self) -> None:
+        """Never waits behind a long send, which is itself a sign of life, and never raises."""
+        if self.lock.acquire(blocking=False):
+            try:
+                with suppress(BoardError):
+                    self.stream.send(wire.encode(wire.Beat(time.monotonic_ns())))
+            finally:
+                self.lock.release()
+
+    def stop(self, reason: str) -> None:
+        """Asks the agent to end the running launch; a line that cannot carry it is cut soon after anyway."""
+        if self.lock.acquire(timeout=0.5):
+            try:
+                with suppress(BoardError):
+                    self.stream.send(wire.encode(wire.Stop(reason)))
+            finally:
+                self.lock.release()
+
+    def close(self) -> None:
+        self.stream.close()
+
+    def _after_banner(self) -> wire.Message:
+        """The first message; a login shell may print before it."""
+        skipped = 0
+        while skipped <= BANNER_LIMIT:
+            line = self._line_or_end()
+            if line is None:
+                raise self._unborn()
+            try:
+                return wire.decode(line)
+            except wire.WireError:
+                skipped += len(line) + 1
+        raise AgentLost(self.board, f"no agent within the first {BANNER_LIMIT} bytes from the board")
+
+    def _unborn(self) -> BoardError:
+        tail = self.stream.stderr_tail().strip()[-500:]
+        if self.stream.exit_code() in NO_PYTHON:
+            return NoRuntime(self.board, f"Python did not start: {tail}", mend="set the board's field `python`")
+        return AgentLost(self.board, f"the agent ended before its first word: {tail or 'nothing on stderr'}")
+
+    def _decoded(self, line: bytes) -> wire.Message:
+        try:
+            return wire.decode(line)
+        except wire.WireError as error:
+            raise AgentLost(self.board, f"the agent spoke nonsense: {error}") from error
+
+    def _line(self) -> bytes:
+        line = self._line_or_end()
+        if line is None:
+            tail = self.stream.stderr_tail().strip()[-500:]
+            raise AgentLost(self.board, f"the agent ended: {tail or 'nothing on stderr'}")
+        return line
+
+    def _line_or_end(self) -> bytes | None:
+        """None at the end of the stream. How long to wait is the watchdog's business."""
+        for line in self.lines:
+            if line is not None:
+                self.heard()
+                return line
+        return None
+
+    def _believed(self, hello: wire.Hello) -> wire.Hello:
+        try:
+            check_json(hello.facts, "facts of hello")
+            check_json(hello.capabilities, "capabilities of hello")
+            for text in (hello.agent, hello.python, hello.numpy or "", hello.onnxruntime or "", hello.boot_id or ""):
+                check_text(text, "hello")
+        except wire.WireError as error:
+            raise AgentLost(self.board, f"the agent is not to be believed: {error}") from error
+        return hello
+
+
+def refusal(board: str, refused: wire.Refused) -> BoardError:
+    """Reasons of the agent that are no known word are an agent lost."""
+    error = REFUSALS.get(refused.reason, AgentLost)
+    return error(board, f"the agent refused: {refused.reason} {refused.detail}".strip()[:500])
+
+
+def _kind(message: wire.Message) -> str:
+    return type(message).__name__.lower()

@@ -1,0 +1,89 @@
+"""What the farm knows, kept so that every process may die at any moment: runs, leases, launches, files.
+
+The functions take the Store first. Files: Artefacts, Transcript, `write_launch`, `compact`.
+"""
+
+from farm_orchestrator.store.artefacts import Artefacts
+from farm_orchestrator.store.claims import Claim, claim, commit, lose, next_part, sweep
+from farm_orchestrator.store.compaction import compact, is_valid, pooled_latencies, reason
+from farm_orchestrator.store.due import claim_report, close_finished, due_boards, unkick
+from farm_orchestrator.store.interruption import NOT_YET, cancel, cancelled_runs, resume
+from farm_orchestrator.store.leases import BEAT_S, TTL_S, Lease, Leases, acquire, release
+from farm_orchestrator.store.live import BoardView, Median, Running, Snapshot, snapshot
+from farm_orchestrator.store.losses import board_loss
+from farm_orchestrator.store.rows import BlockId, CellRow, NewRun, PartRow, RunRow
+from farm_orchestrator.store.runs import (
+    attach,
+    cells,
+    detach,
+    find_run,
+    insert_run,
+    launches,
+    list_runs,
+    load_run,
+    note_hello,
+    part_rows,
+    parts,
+    set_cells,
+    set_word,
+)
+from farm_orchestrator.store.samples import Timed, read_launch, write_launch
+from farm_orchestrator.store.store import Store
+from farm_orchestrator.store.transcript import Transcript
+
+__all__ = [
+    "BEAT_S",
+    "NOT_YET",
+    "TTL_S",
+    "Artefacts",
+    "BlockId",
+    "BoardView",
+    "CellRow",
+    "Claim",
+    "Lease",
+    "Leases",
+    "Median",
+    "NewRun",
+    "PartRow",
+    "RunRow",
+    "Running",
+    "Snapshot",
+    "Store",
+    "Timed",
+    "Transcript",
+    "acquire",
+    "attach",
+    "board_loss",
+    "cancel",
+    "cancelled_runs",
+    "cells",
+    "claim",
+    "claim_report",
+    "close_finished",
+    "commit",
+    "compact",
+    "detach",
+    "due_boards",
+    "find_run",
+    "insert_run",
+    "is_valid",
+    "launches",
+    "list_runs",
+    "load_run",
+    "lose",
+    "next_part",
+    "note_hello",
+    "part_rows",
+    "parts",
+    "pooled_latencies",
+    "read_launch",
+    "reason",
+    "release",
+    "resume",
+    "set_cells",
+    "set_word",
+    "snapshot",
+    "sweep",
+    "unkick",
+    "write_launch",
+]

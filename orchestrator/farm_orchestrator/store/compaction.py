@@ -1,0 +1,190 @@
+"""The raw results of a run in three Parquet files, from which every figure of its report can be computed again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from farm_orchestrator.errors import StoreError
+from farm_orchestrator.model import Json, Kind, LaunchRow, State
+from farm_orchestrator.store.failures import explained
+from farm_orchestrator.store.files import digest, whole
+from farm_orchestrator.store.samples import Nanoseconds, check_format, parquet, read_launch, stamped
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLES, READINGS, LAUNCHES = "samples.parquet", "readings.parquet", "launches.parquet"
+FORMATS = {SAMPLES: "farm.samples/1", READINGS: "farm.readings/1", LAUNCHES: "farm.launches/1"}
+ROW_GROUP = 1 << 18
+FACTS: dict[str, str] = {
+    **dict.fromkeys(("import_ms", "load_ms", "first_ms", "second_ms", "warmup_ms", "cpu_per_wall"), "float64"),
+    **dict.fromkeys(("golden_sqnr_db", "golden_max_abs"), "float64"),
+    **dict.fromkeys(("slot_t0_ns", "slot_t1_ns", "cpu_ns", "wall_ns", "run_queue_ns", "missed", "threads"), "int64"),
+    **dict.fromkeys(("nvcsw", "nivcsw", "minflt", "majflt", "page_size"), "int64"),
+    **dict.fromkeys(("rss_import", "hwm_load", "rss_load", "hwm_run", "peak_memory"), "int64"),
+    **dict.fromkeys(("capped", "output_finite", "golden_exact"), "bool"),
+    **dict.fromkeys(("output_digest", "python", "numpy", "onnxruntime", "governor"), "string"),
+}
+TEXTS = ("board", "variant", "sha256", "point", "kind", "state", "reason", "outcome", "dropped", "boot_id", "file")
+NUMBERS = ("launch", "phase", "block", "attempt", "position", "fence", "n")
+QUANTILES = ("p50_ns", "p90_ns", "p95_ns", "p99_ns", "mean_ns", "min_ns", "max_ns")
+
+
+def compact(folder: Path, rows: Sequence[LaunchRow]) -> None:
+    """Writes the three files of a run, and deletes launch files that no row vouches for. Raises StoreError."""
+    with explained(folder):
+        _tidy(folder, rows)
+        _write(folder / LAUNCHES, _launch_schema(), [_launch_table(rows)])
+        _write(folder / SAMPLES, _sample_schema(), (_sample_table(*each) for each in _files(folder, rows)))
+        _write(folder / READINGS, _reading_schema(), (_reading_table(*each) for each in _files(folder, rows)))
+
+
+def pooled_latencies(folder: Path) -> dict[tuple[str, str, str], Nanoseconds]:
+    """latency_ns of all valid iterations per (board, variant, point), launch by launch."""
+    import pyarrow.parquet as pq
+
+    keys = ["board", "variant", "point"]
+    with explained(folder / SAMPLES):
+        table = pq.read_table(folder / SAMPLES, columns=[*keys, "valid", "latency_ns"], filters=[("valid", "=", True)])
+    check_format(table.schema, FORMATS[SAMPLES], folder / SAMPLES)
+    groups = table.group_by(keys, use_threads=False).aggregate([("latency_ns", "list")])
+    cells = zip(*(groups[key].to_pylist() for key in keys), groups["latency_ns_list"], strict=True)
+    return {(board, variant, point): np.asarray(values.values) for board, variant, point, values in cells}
+
+
+def reason(row: LaunchRow) -> str | None:
+    """Why a launch has no result, in words; None where it has one."""
+    if failure := row.facts.get("failure"):
+        return f"{failure['stage']}: {failure['kind']}: {failure['detail']}"
+    if lost := row.facts.get("lost"):
+        return f"{lost['reason']}: {lost['detail']}"
+    return row.outcome or row.dropped
+
+
+def is_valid(row: LaunchRow) -> bool:
+    return row.state == State.DONE and row.kind == Kind.MEASURE and row.dropped is None
+
+
+def _tidy(folder: Path, rows: Iterable[LaunchRow]) -> None:
+    """A file without a committed row is no result; one of a launch that still runs may get its row any moment."""
+    known = {row.file for row in rows if row.file is not None}
+    running = {f"{row.id}.{row.fence}.parquet" for row in rows if row.state == State.RUNNING}
+    for path in (folder / "launches").glob("*.parquet"):
+        if f"launches/{path.name}" not in known and path.name not in running:
+            path.unlink(missing_ok=True)
+
+
+def _files(folder: Path, rows: Iterable[LaunchRow]) -> Iterator[tuple[LaunchRow, pa.Table, pa.Table]]:
+    for row in rows:
+        if row.file is not None:
+            yield row, *read_launch(_vouched(folder / row.file, row))
+
+
+def _vouched(path: Path, row: LaunchRow) -> Path:
+    """The file of a committed launch, checked by its digest."""
+    found = digest(path)[0] if path.is_file() else "no file"
+    if found != row.file_sha256:
+        raise StoreError(
+            f"{path} is not what launch {row.id} ({row.variant} on {row.board}) measured: "
+            f"expected sha256 {row.file_sha256}, found {found}",
+            mend="Restore the file from a copy of the run's folder; its launch cannot be reported without it.",
+        )
+    return path
+
+
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    with whole(path) as file, parquet(file, stamped(schema, FORMATS[path.name])) as writer:
+        for table in _gathered(schema, tables):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+
+
+def _gathered(schema: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Row groups of a useful size; a file without a row has its columns all the same."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = [schema.empty_table()]
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _sample_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    texts = {name: pa.string() for name in ("board", "variant", "point", "kind")}
+    numbers = {name: pa.int64() for name in ("block", "launch", "attempt", "i", "t_ns", "latency_ns", "start_delay_ns")}
+    types = {**texts, **numbers, "valid": pa.bool_()}
+    order = "board variant point block launch attempt kind valid i t_ns latency_ns start_delay_ns"
+    return pa.schema([(name, types[name]) for name in order.split()])
+
+
+def _sample_table(row: LaunchRow, samples: pa.Table, _readings: pa.Table) -> pa.Table:
+    same = {
+        "board": row.board, "variant": row.variant, "point": row.point, "block": row.block, "launch": row.id,
+        "attempt": row.attempt, "kind": row.kind, "valid": is_valid(row),
+    }  # fmt: skip
+    return _beside(same, samples, _sample_schema())
+
+
+def _reading_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    texts = [(name, pa.string()) for name in ("unit", "error")]
+    head = [("board", pa.string()), ("launch", pa.int64()), ("t_ns", pa.int64()), ("source", pa.string())]
+    return pa.schema([*head, ("value", pa.float64()), *texts])
+
+
+def _reading_table(row: LaunchRow, _samples: pa.Table, readings: pa.Table) -> pa.Table:
+    return _beside({"board": row.board, "launch": row.id}, readings, _reading_schema())
+
+
+def _beside(same: Json, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`table` with the columns of `same` repeated in every row, as `schema` wants it."""
+    import pyarrow as pa
+
+    n = len(table)
+    columns = {name: pa.repeat(pa.scalar(value, schema.field(name).type), n) for name, value in same.items()}
+    columns.update({name: table[name] for name in table.column_names})
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _launch_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in TEXTS),
+            *((name, pa.int64()) for name in (*NUMBERS, *QUANTILES)),
+            *((name, pa.float64()) for name in ("t0", "t1", "n_eff")),
+            *((name, pa.type_for_alias(kind)) for name, kind in FACTS.items()),
+            ("facts", pa.string()),
+            ("findings", pa.string()),
+        ]
+    )
+
+
+def _launch_table(rows: Iterable[LaunchRow]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([_launch_record(row) for row in rows], schema=_launch_schema())
+
+
+def _launch_record(row: LaunchRow) -> dict[str, Any]:
+    facts = {name: _typed(row.facts.get(name), kind) for name, kind in FACTS.items()}
+    documents = {"facts": json.dumps(row.facts), "findings": json.dumps(row.findings)}
+    return {**vars(row), "launch": row.id, "reason": reason(row), **facts, **documents}
+
+
+def _typed(value: Any, kind: str) -> Any:
+    """A fact of another type than its column is left to the column `facts`, which has them all."""
+    fits = {"float64": (int, float), "int64": (int,), "bool": (bool,), "string": (str,)}[kind]
+    return value if isinstance(value, fits) and isinstance(value, bool) == (kind == "bool") else None

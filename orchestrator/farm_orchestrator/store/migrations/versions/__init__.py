@@ -1,0 +1,1 @@
+"""One file per step of the schema; a step that has been released is never edited."""

@@ -1,0 +1,115 @@
+"""Rows of the tables as the nouns that the rest of the farm speaks in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, select
+
+from farm_orchestrator.model import Json, LaunchRow, Part, Recipe
+from farm_orchestrator.store import schema
+from farm_orchestrator.store.moments import is_live
+
+LAUNCH_COLUMNS = [column for column in schema.launch.c if column.name != "not_before"]
+
+
+class BlockId(NamedTuple):
+    """One attempt of a block; the board is known where it is used."""
+
+    run: str
+    block: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """`facts`: free JSON (git, versions, limits, refused variants ...). `created`: seconds since the epoch."""
+
+    id: str
+    name: str | None
+    recipe: Recipe
+    seed: int
+    created: float
+    facts: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the store has it; `attached`: a living command renews it."""
+
+    id: str
+    name: str | None
+    recipe: Recipe
+    seed: int
+    created: float
+    finished: float | None
+    state: str
+    word: str | None
+    cancel: bool
+    attached: bool
+    reported: bool
+    facts: Json
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """A cell; `state` None while it is open."""
+
+    board: str
+    variant: str
+    point: str
+    sha256: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    versus_baseline: str | None = None
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """A part; `ended`: why it was given up. `facts`: of the agent's hello, empty when the board was never reached."""
+
+    part: Part
+    extra_left: int
+    ended: str | None
+    facts: Json
+
+
+def launch_row(row: Row[Any]) -> LaunchRow:
+    fields = {column.name: getattr(row, column.name) for column in LAUNCH_COLUMNS}
+    return LaunchRow(**{**fields, "facts": fields["facts"] or {}, "findings": tuple(fields["findings"] or ())})
+
+
+def launch_rows(connection: Connection, *where: Any) -> list[LaunchRow]:
+    """Launches in the order of their ids, which is the order in which they were planned."""
+    query = select(*LAUNCH_COLUMNS).where(*where).order_by(schema.launch.c.id)
+    return [launch_row(row) for row in connection.execute(query)]
+
+
+def part_launches(connection: Connection, run: str, board: str) -> list[LaunchRow]:
+    return launch_rows(connection, schema.launch.c.run == run, schema.launch.c.board == board)
+
+
+def run_row(row: Row[Any], now: float) -> RunRow:
+    return RunRow(
+        id=row.run,
+        name=row.name,
+        recipe=Recipe(**row.recipe),
+        seed=row.seed,
+        created=row.created,
+        finished=row.finished,
+        state=row.state,
+        word=row.word,
+        cancel=bool(row.cancel),
+        attached=is_live(row.attached_until, now),
+        reported=bool(row.reported),
+        facts=row.facts,
+    )
+
+
+def part_row(row: Row[Any]) -> PartRow:
+    return PartRow(Part.from_json(row.spec), row.extra_left, row.ended, row.facts or {})
+
+
+def cell_row(row: Row[Any]) -> CellRow:
+    return CellRow(row.board, row.variant, row.point, row.sha256, row.state, row.reason, row.versus_baseline)

@@ -1,0 +1,197 @@
+"""Runs from their insertion to their word, and what is read of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from farm_orchestrator.errors import UsageError
+from farm_orchestrator.model import Json, LaunchRow, Part, Phase, Slot, State
+from farm_orchestrator.store import schema
+from farm_orchestrator.store.moments import until
+from farm_orchestrator.store.rows import (
+    CellRow,
+    NewRun,
+    PartRow,
+    RunRow,
+    cell_row,
+    launch_rows,
+    part_row,
+    run_row,
+)
+from farm_orchestrator.store.store import Store
+
+EXTRA_SHARE = 0.5  # blocks that a board may repeat, per planned block
+ATTACHED_S = 15.0
+
+
+def insert_run(
+    store: Store, run: NewRun, parts: Sequence[Part], cells: Sequence[CellRow], slots: Sequence[Slot]
+) -> None:
+    """The whole run or nothing of it."""
+
+    def write(connection: Connection) -> None:
+        _insert_run(connection, run)
+        for part in parts:
+            _insert_part(connection, part, slots)
+            _greet_board(connection, part.name)
+        _insert_cells(connection, run.id, cells)
+        insert_slots(connection, run.id, slots)
+
+    store.submit(write)
+
+
+def attach(store: Store, run: str, ttl_s: float = ATTACHED_S) -> None:
+    """A living command stands behind the run until `ttl_s` from now; only then it is measured."""
+    _set(store, run, lambda: {"attached_until": until(store.now(), ttl_s)})
+
+
+def detach(store: Store, run: str) -> None:
+    _set(store, run, lambda: {"attached_until": 0})
+
+
+def set_word(store: Store, run: str, word: str) -> None:
+    _set(store, run, lambda: {"word": word})
+
+
+def note_hello(store: Store, run: str, board: str, facts: Json) -> None:
+    """What the agent said of its board; the report shows it."""
+    where = (schema.part.c.run == run, schema.part.c.board == board)
+    store.submit(lambda c: c.execute(update(schema.part).where(*where).values(facts=facts)) and None)
+
+
+def set_cells(store: Store, run: str, cells: Sequence[CellRow]) -> None:
+    """Writes state, reason and versus_baseline of cells that are there."""
+
+    def write(connection: Connection) -> None:
+        for cell in cells:
+            connection.execute(
+                update(schema.cell)
+                .where(*_cell_key(run, cell))
+                .values(state=cell.state, reason=cell.reason, versus_baseline=cell.versus_baseline)
+            )
+
+    store.submit(write)
+
+
+def find_run(store: Store, text: str) -> str:
+    """The id that an id, a unique prefix of one, or `last` names. Raises UsageError."""
+    query = select(schema.run.c.run).order_by(schema.run.c.created, schema.run.c.run)
+    ids: list[str] = store.read(lambda c: list(c.execute(query).scalars()))
+    if not ids:
+        raise UsageError(f"there is no run yet in {store.path.parent}", mend="`farm run --variants DIR` makes one.")
+    if text == "last":
+        return ids[-1]
+    found = [text] if text in ids else [each for each in ids if each.startswith(text)]
+    if len(found) != 1:
+        raise UsageError(_unfound(text, found), mend="`farm runs` lists them.")
+    return found[0]
+
+
+def list_runs(store: Store) -> list[RunRow]:
+    """All runs, the oldest first."""
+    query = select(schema.run).order_by(schema.run.c.created, schema.run.c.run)
+    return store.read(lambda c: [run_row(row, store.now()) for row in c.execute(query)])
+
+
+def load_run(store: Store, run: str) -> RunRow:
+    query = select(schema.run).where(schema.run.c.run == run)
+    return store.read(lambda c: run_row(c.execute(query).one(), store.now()))
+
+
+def part_rows(store: Store, run: str) -> list[PartRow]:
+    query = select(schema.part).where(schema.part.c.run == run).order_by(schema.part.c.board)
+    return store.read(lambda c: [part_row(row) for row in c.execute(query)])
+
+
+def parts(store: Store, run: str) -> list[Part]:
+    return [row.part for row in part_rows(store, run)]
+
+
+def cells(store: Store, run: str) -> list[CellRow]:
+    key = (schema.cell.c.board, schema.cell.c.variant, schema.cell.c.point)
+    query = select(schema.cell).where(schema.cell.c.run == run).order_by(*key)
+    return store.read(lambda c: [cell_row(row) for row in c.execute(query)])
+
+
+def launches(store: Store, run: str, board: str | None = None) -> list[LaunchRow]:
+    where = [schema.launch.c.run == run] + ([] if board is None else [schema.launch.c.board == board])
+    return store.read(lambda c: launch_rows(c, *where))
+
+
+def insert_slots(connection: Connection, run: str, slots: Sequence[Slot], not_before: float = 0) -> None:
+    """Inserts planned launches; a place that is taken stays as it is."""
+    c = schema.launch.c
+    places = select(c.board, c.block, c.attempt, c.position)
+    places = places.where(c.run == run, c.board.in_({slot.board for slot in slots}))
+    taken = {tuple(row) for row in connection.execute(places)}
+    fresh = [slot for slot in slots if (slot.board, slot.block, slot.attempt, slot.position) not in taken]
+    if fresh:
+        common = {"run": run, "state": State.PENDING.value, "not_before": not_before}
+        connection.execute(insert(schema.launch), [{**slot.to_json(), **common} for slot in fresh])
+
+
+def board_digest(board: Json) -> str:
+    """Names what a channel must be opened to: parts with one digest share a connection."""
+    return hashlib.sha256(json.dumps(board, sort_keys=True).encode()).hexdigest()
+
+
+def _set(store: Store, run: str, values: Callable[[], dict[str, object]]) -> None:
+    """`values` is asked inside the transaction, for the clock in it."""
+    store.submit(lambda c: c.execute(update(schema.run).where(schema.run.c.run == run).values(values())) and None)
+
+
+def _insert_run(connection: Connection, run: NewRun) -> None:
+    connection.execute(
+        insert(schema.run).values(
+            run=run.id,
+            name=run.name,
+            recipe=run.recipe.to_json(),
+            seed=run.seed,
+            created=run.created,
+            state="open",
+            facts=run.facts,
+        )
+    )
+
+
+def _insert_part(connection: Connection, part: Part, slots: Sequence[Slot]) -> None:
+    blocks = {slot.block for slot in slots if slot.board == part.name and slot.phase == Phase.MEASURE}
+    connection.execute(
+        insert(schema.part).values(
+            run=part.run,
+            board=part.name,
+            spec=part.to_json(),
+            board_sha256=board_digest(part.board),
+            extra_left=math.ceil(EXTRA_SHARE * len(blocks)),
+        )
+    )
+
+
+def _greet_board(connection: Connection, board: str) -> None:
+    """Makes the row of a new board; a known one starts the run with its losses forgiven."""
+    known = connection.execute(
+        update(schema.board).where(schema.board.c.board == board).values(losses=0, reason=None)
+    ).rowcount
+    if not known:
+        connection.execute(insert(schema.board).values(board=board))
+
+
+def _insert_cells(connection: Connection, run: str, cells: Sequence[CellRow]) -> None:
+    if cells:
+        connection.execute(insert(schema.cell), [{"run": run, **vars(cell)} for cell in cells])
+
+
+def _cell_key(run: str, cell: CellRow) -> tuple[ColumnElement[bool], ...]:
+    c = schema.cell.c
+    return c.run == run, c.board == cell.board, c.variant == cell.variant, c.point == cell.point
+
+
+def _unfound(text: str, found: Sequence[str]) -> str:
+    if not found:
+        return f"there is no run {text!r}"
+    return f"{text!r} could be {len(found)} runs: {', '.join(found[:5])}"

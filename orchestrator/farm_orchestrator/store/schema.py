@@ -1,0 +1,109 @@
+"""The tables, neutral to the dialect; `migrations` brings a file to the state that is written here."""
+
+from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+
+metadata = MetaData()
+DOCUMENT = JSON(none_as_null=True)
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=text("0"))
+
+
+def _moment(name: str) -> Column[float]:
+    """Seconds since the epoch; 0 stands for "long ago"."""
+    return Column(name, Double, nullable=False, server_default=text("0"))
+
+
+board = Table(
+    "board",
+    metadata,
+    _key("board"),
+    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("owner", Text),
+    _moment("lease_until"),
+    _moment("kicked"),
+    _count("losses"),
+    Column("reason", Text),
+    Index("board_owner", "owner"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    _key("run"),
+    Column("name", Text),
+    Column("recipe", DOCUMENT, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("finished", Double),
+    Column("state", Text, nullable=False),
+    Column("word", Text),
+    _count("cancel"),
+    _moment("attached_until"),
+    _count("reported"),
+    Column("facts", DOCUMENT, nullable=False),
+)
+
+part = Table(
+    "part",
+    metadata,
+    _key("run"),
+    _key("board"),
+    Column("spec", DOCUMENT, nullable=False),
+    Column("board_sha256", Text, nullable=False),
+    Column("extra_left", Integer, nullable=False),
+    Column("ended", Text),
+    Column("facts", DOCUMENT),
+)
+
+cell = Table(
+    "cell",
+    metadata,
+    _key("run"),
+    _key("board"),
+    _key("variant"),
+    _key("point"),
+    Column("sha256", Text),
+    Column("state", Text),
+    Column("reason", Text),
+    Column("versus_baseline", Text),
+)
+
+launch = Table(
+    "launch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", Text, nullable=False),
+    Column("board", Text, nullable=False),
+    Column("phase", Integer, nullable=False),
+    Column("block", Integer, nullable=False),
+    _count("attempt"),
+    Column("position", Integer, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("point", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fence", BigInteger),
+    _moment("not_before"),
+    Column("t0", Double),
+    Column("t1", Double),
+    Column("boot_id", Text),
+    Column("outcome", Text),
+    Column("dropped", Text),
+    Column("file", Text),
+    Column("file_sha256", Text),
+    Column("transcript_sha256", Text),
+    Column("n", Integer),
+    Column("n_eff", Double),
+    *(Column(f"{name}_ns", BigInteger) for name in ("p50", "p90", "p95", "p99", "mean", "min", "max")),
+    Column("facts", DOCUMENT),
+    Column("findings", DOCUMENT),
+    UniqueConstraint("run", "board", "block", "attempt", "position", name="launch_place"),
+    Index("launch_todo", "board", "state", "not_before"),
+)

@@ -1,0 +1,140 @@
+"""The worker: one process, a thread per lane, told by its first line what to do, ended by the end of its stdin."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from celery import Celery
+
+from farm_orchestrator import broker
+from farm_orchestrator.engine import EngineSettings
+from farm_orchestrator.errors import FarmError
+from farm_orchestrator.lane import drain
+from farm_orchestrator.store import Artefacts, Leases, Store, cancelled_runs
+from farm_orchestrator.store.identity import identity
+from farm_orchestrator.transport import open_channel
+from farm_orchestrator.watchdog import Watchdog
+from farm_orchestrator.world import Pace, World
+
+LANES_MAX = 500
+LANES_MIN = 16  # threads are started as they are needed; a second command's boards are not known at the start
+END_S = 12.0
+LOG = logging.getLogger(__name__)
+
+
+class Lanes:
+    """How many lanes are at work."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.changed = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        self._add(1)
+        try:
+            yield
+        finally:
+            self._add(-1)
+
+    def wait_for_none(self, timeout_s: float) -> bool:
+        with self.changed:
+            return self.changed.wait_for(lambda: self.count == 0, timeout_s)
+
+    def _add(self, step: int) -> None:
+        with self.changed:
+            self.count += step
+            self.changed.notify_all()
+
+
+def main() -> int:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    settings = EngineSettings.read(sys.stdin.buffer.readline())
+    world, lanes = open_world(settings), Lanes()
+    app = broker.make_app(settings.broker, Path(settings.home))
+    add_lane(app, world, lanes)
+    stop_with(world.stopping, sys.stdin.buffer)
+    threading.Thread(target=end, args=(world, lanes), name="end", daemon=True).start()
+    work(app, min(max(settings.boards, LANES_MIN), LANES_MAX))
+    world.stopping.set()
+    time.sleep(END_S + 1)  # `end` exits
+    return 1
+
+
+def open_world(settings: EngineSettings) -> World:
+    """Everything a lane needs, with its threads running."""
+    home, stopping = Path(settings.home), threading.Event()
+    store = Store.open(settings.store)
+    watchdog = Watchdog(partial(cancelled_runs, store), stopping)
+    watchdog.start()
+    return World(
+        store=store,
+        leases=Leases(store, settings.lease_ttl_s, settings.lease_beat_s),
+        artefacts=Artefacts(home / "cas"),
+        runs=Path(settings.runs),
+        open_channel=lambda part: open_channel(part.board, home),
+        watchdog=watchdog,
+        stopping=stopping,
+        farm=identity(store),
+        pace=Pace(**settings.pace),
+    )
+
+
+def add_lane(app: Celery, world: World, lanes: Lanes) -> None:
+    """The only task. It never raises to Celery: what a lane cannot mend is in its log, and the reconciler asks again."""
+    kick = broker.kicker(app)
+
+    def lane(board: str) -> None:
+        with lanes.one():
+            try:
+                drain(board, world, kick)
+            except FarmError:
+                LOG.exception("lane of %s", board)
+
+    app.task(name=broker.LANE)(lane)
+
+
+def stop_with(stopping: threading.Event, stdin: IO[bytes]) -> None:
+    """The command died, closed our stdin or sent SIGTERM: all mean stop."""
+
+    def wait_for_end() -> None:
+        while stdin.read(4096):
+            pass
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    threading.Thread(target=wait_for_end, name="stdin", daemon=True).start()
+
+
+def end(world: World, lanes: Lanes) -> None:
+    """Celery looks at its own stop flag every 2 s, and has nothing left to say: the process ends with its last lane."""
+    world.stopping.wait()
+    if lanes.wait_for_none(END_S):
+        world.store.close()
+    logging.shutdown()
+    os._exit(0)
+
+
+def work(app: Celery, lanes: int) -> None:
+    """Returns only when Celery gave up."""
+    app.WorkController(
+        pool="threads",
+        concurrency=lanes,
+        queues=[broker.LANES],
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel="WARNING",
+    ).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

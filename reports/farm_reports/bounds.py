@@ -1,0 +1,91 @@
+"""Limits as a user writes them (`30ms`, `0.9x`, `+5%`, `180MB`, `-0.3pt`), read into numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LATENCY = {"s": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "ns": 1e-6}
+SIZES = {
+    "B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9,
+    "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30,
+}  # fmt: skip
+ENERGY = {"mJ": 1.0, "J": 1e3, "uJ": 1e-3, "µJ": 1e-3}
+UNITS = {
+    "latency_p50": LATENCY,
+    "latency_p99": LATENCY,
+    "peak_memory": SIZES,
+    "size": SIZES,
+    "energy": ENERGY,
+    "accuracy": {},
+}
+EXAMPLES = {
+    "latency_p50": "30ms, 0.9x or +5%",
+    "latency_p99": "45ms, 0.9x or +5%",
+    "peak_memory": "180MB, 0.9x or +5%",
+    "size": "1MB or 0.5x",
+    "energy": "40mJ, 0.9x or +5%",
+    "accuracy": "-0.3pt or 0.97",
+}
+NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>[A-Za-zµ%]*)")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit. `value`: ms, bytes or mJ; relative: ratio minus one; accuracy: a share, relative: points.
+
+    Accuracy must be at least `value`, everything else at most `value`.
+    """
+
+    metric: str
+    text: str
+    relative: bool
+    value: float
+
+
+def parse(metric: str, text: str) -> Bound:
+    """Read one limit. Raises ValueError with a sentence that shows a right example."""
+    if metric not in UNITS:
+        raise ValueError(f"'{metric}' cannot be limited: write one of {', '.join(UNITS)}")
+    match = NUMBER.fullmatch(str(text).strip())
+    if match is None:
+        raise _wrong(metric, text, "is no number with a unit")
+    if metric == "accuracy":
+        return _accuracy(text, **match.groupdict())
+    return _amount(metric, text, **match.groupdict())
+
+
+def _amount(metric: str, text: str, sign: str, number: str, unit: str) -> Bound:
+    if unit == "%":
+        return _percent(metric, text, sign, float(number))
+    if sign:
+        raise _wrong(metric, text, "has a sign: only a change in % has one")
+    if float(number) <= 0:
+        raise _wrong(metric, text, "must be more than zero")
+    if unit == "x":
+        return Bound(metric, text, relative=True, value=float(number) - 1)
+    if unit not in UNITS[metric]:
+        raise _wrong(metric, text, f"has the unit '{unit}'" if unit else "has no unit")
+    return Bound(metric, text, relative=False, value=float(number) * UNITS[metric][unit])
+
+
+def _percent(metric: str, text: str, sign: str, number: float) -> Bound:
+    if not sign:
+        raise _wrong(metric, text, "has no sign: a change in % is written with + or -")
+    if sign == "-" and number >= 100:
+        raise _wrong(metric, text, "asks for nothing or less")
+    return Bound(metric, text, relative=True, value=float(f"{sign}{number}") / 100)
+
+
+def _accuracy(text: str, sign: str, number: str, unit: str) -> Bound:
+    if unit == "pt" and sign:
+        return Bound("accuracy", text, relative=True, value=float(sign + number))
+    if unit == "pt":
+        raise _wrong("accuracy", text, "has no sign: a change in points is written with - or +")
+    if unit or sign or not 0 < float(number) <= 1:
+        raise _wrong("accuracy", text, "is neither a share between 0 and 1 nor a change in points")
+    return Bound("accuracy", text, relative=False, value=float(number))
+
+
+def _wrong(metric: str, text: str, why: str) -> ValueError:
+    return ValueError(f"{metric}: '{text}' {why}; write for example {EXAMPLES[metric]}")

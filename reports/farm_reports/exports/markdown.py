@@ -1,0 +1,170 @@
+"""The Markdown summary: what a step of CI, a comment or a plain terminal shows; at most 60 KB, whole rows only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from farm_reports import figures
+from farm_reports.results import Cell, Gate, Results, Ship
+
+LIMIT_BYTES = 60_000
+SHIP_BYTES = 24_000
+GATES = 20
+ICONS = {
+    "measured": "\U0001f4cf",
+    "passed": "\u2705",
+    "failed": "\u274c",
+    "inconclusive": "\u2754",
+    "invalid": "\u26a0\ufe0f",
+}
+PARTIAL_ICON = "\u23f3"
+COUNTED = ("faster", "slower", "same", "undecided", "invalid", "failed", "not_run", "screened_out")
+SPECIAL = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")  # an underscore inside a word is a letter
+LONGEST_TEXT = 300
+
+
+def summary(results: Results) -> str:
+    """Verdict, what to ship, counts, then all cells under a fold."""
+    top = "\n\n".join(filter(None, (_title(results), _open_gates(results), _headline(results))))
+    ship = _table(*_ship_table(results), SHIP_BYTES)
+    counts = _counts(results)
+    used = sum(len(part.encode()) for part in (top, ship, counts))
+    cells = _table(*_cell_table(results), LIMIT_BYTES - used - 200)
+    fold = f"<details><summary>All cells</summary>\n\n{cells}\n</details>"
+    return "\n\n".join(part for part in (top, ship, counts, fold) if part) + "\n"
+
+
+def _title(results: Results) -> str:
+    partial = results.run.status == "partial"
+    icon = PARTIAL_ICON if partial else ICONS.get(results.verdict, "")
+    word = "Partial" if partial else results.verdict.capitalize()
+    return f"### {icon} {word}: {escape(results.sentence, 1000).rstrip('.')}"
+
+
+def _headline(results: Results) -> str:
+    said = (
+        results.run.status == "partial"
+        or not results.headline
+        or results.headline.rstrip(".").lower() in results.sentence.lower()
+    )
+    return "" if said else f"**{escape(results.headline, 1000)}**"
+
+
+def _open_gates(results: Results) -> str:
+    """The gates that did not pass, one line each."""
+    waiting = [gate for gate in results.gates if gate.verdict != "passed"]
+    lines = [_gate_line(results, gate) for gate in waiting[:GATES]]
+    more = [f"- and {len(waiting) - GATES} more gates in results.json"] if len(waiting) > GATES else []
+    return "\n".join([*lines, *more])
+
+
+def _gate_line(results: Results, gate: Gate) -> str:
+    name = "some variant fits" if gate.kind == "some_fit" else f"{gate.metric} {gate.bound}"
+    worst = gate.worst
+    if worst is None or (results.run.status == "partial" and gate.verdict == "not_measured"):
+        return f"- {escape(name)}: {gate.verdict}"
+    where = " on ".join(escape(part) for part in (worst.variant, worst.board) if part)
+    if worst.value is None:
+        return f"- {escape(name)}: {gate.verdict}, {where}, {escape(worst.reason or 'none for sure')}"
+    value = figures.gate_value(gate.metric, worst.value, gate.bound, figures.clock(results.cells))
+    return f"- {escape(name)}: {gate.verdict}, worst {figures.plain(value)} ({where})"
+
+
+def _ship_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+    score = figures.accuracy_name(results.cells).lower()
+    heads = ("board", "ship", "p50", f"x {escape(results.run.baseline)}", "95 % CI", score, "peak memory", "ruled out")
+    return heads, [_ship_row(results, ship) for ship in results.ship]
+
+
+def _ship_row(results: Results, ship: Ship) -> Sequence[str]:
+    cell = _shipped(results, ship)
+    out = "; ".join(f"{escape(out.variant)} ({escape(out.why)})" for out in ship.ruled_out)
+    if cell is None:
+        nearest = (
+            f"none fits, nearest {escape(ship.nearest.variant)}: {escape(ship.nearest.why)}"
+            if ship.nearest
+            else "none fits"
+        )
+        return (escape(ship.board), nearest, "", "", "", "", "", out)
+    tied = [escape(name) for name in ship.tied if name != ship.variant]
+    winner = escape(cell.variant) + (f" (tied: {', '.join(tied)})" if tied else "")
+    return (escape(ship.board), winner, *_figures(results, cell), _score(cell), _memory(cell), out)
+
+
+def _shipped(results: Results, ship: Ship) -> Cell | None:
+    """At the point it won at; else the fastest of its points, as on the page."""
+    cells = [cell for cell in results.cells if (cell.board, cell.variant) == (ship.board, ship.variant)]
+    cells = [cell for cell in cells if cell.point_key == ship.point_key] or cells
+    return min(cells, key=lambda cell: cell.latency_ms.p50.value or float("inf"), default=None)
+
+
+def _figures(results: Results, cell: Cell) -> tuple[str, str, str]:
+    """p50, speed against the baseline, and its interval."""
+    p50, versus = cell.latency_ms.p50.value, cell.versus_baseline
+    latency = "" if p50 is None else figures.plain(figures.clock(results.cells).write(p50))
+    if versus is None or versus.ratio is None:
+        return latency, "1.00" if cell.variant == results.run.baseline and p50 is not None else "", ""
+    span = "" if versus.low is None or versus.high is None else figures.speeds(versus.low, versus.high)
+    return latency, figures.number(1 / versus.ratio), span.replace(figures.DASH, " \u2026 ")
+
+
+def _score(cell: Cell) -> str:
+    return figures.plain(figures.accuracy(cell.accuracy) or "")
+
+
+def _memory(cell: Cell) -> str:
+    peak = cell.peak_rss_bytes.value
+    return "" if peak is None else figures.plain(figures.memory(peak))
+
+
+def _counts(results: Results) -> str:
+    numbers = results.counts.model_dump()
+    words = ", ".join(f"{numbers[word]} {word}" for word in COUNTED)
+    smallest = results.run.smallest_effect
+    effect = "not known" if smallest is None else f"{smallest * 100:.1f} %"
+    return f"{words}; smallest effect {effect}"
+
+
+def _cell_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+    heads = ("board", "variant", "state", "p50", f"x {escape(results.run.baseline)}", "95 % CI", "verdict", "reason")
+    return heads, [_cell_row(results, cell) for cell in results.cells]
+
+
+def _cell_row(results: Results, cell: Cell) -> Sequence[str]:
+    versus = cell.versus_baseline
+    word = "" if versus is None else "provisional" if versus.provisional else versus.verdict
+    return (
+        escape(cell.board),
+        escape(cell.variant),
+        cell.state,
+        *_figures(results, cell),
+        word,
+        escape(cell.reason or ""),
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], room_bytes: int) -> str:
+    """As many whole rows as there is room for, and how many were left out."""
+    if not rows:
+        return ""
+    lines = [_row(heads), f"|{'---|' * len(heads)}"]
+    used = sum(len(line.encode()) + 1 for line in lines) + 60
+    for index, row in enumerate(rows):
+        line = _row(row)
+        used += len(line.encode()) + 1
+        if used > room_bytes:
+            return "\n".join([*lines, "", f"and {len(rows) - index} more in results.json"])
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def escape(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Text that neither Markdown nor HTML takes for its own, on one line."""
+    line = " ".join(text.split())
+    cut = line if len(line) <= longest else f"{line[: longest - 1]}\u2026"
+    return SPECIAL.sub(r"\\\1", cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))

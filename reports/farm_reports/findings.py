@@ -1,0 +1,80 @@
+"""Every doubt about a figure by its name, with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from farm_reports.results import Finding
+
+NEAR = 100  # a median below so many floors is mostly the loop around it
+NOISY_SD = 0.03  # of paired differences
+BUSY_CPU = 0.95  # cpu / wall of one thread
+BUSY_QUEUE = 0.005  # run-queue wait / wall, per thread
+
+
+class Name(StrEnum):
+    SAME_FILE = "SAME_FILE"
+    INPUTS_DIFFER = "INPUTS_DIFFER"
+    DATA_DEPENDENT = "DATA_DEPENDENT"
+    DENORMALS = "DENORMALS"
+    NON_FINITE = "NON_FINITE"
+    SMALL_DATASET = "SMALL_DATASET"
+    BOARD_DIFFERS = "BOARD_DIFFERS"
+    FEW_ITERATIONS = "FEW_ITERATIONS"
+    TIMER = "TIMER"
+    NEAR_FLOOR = "NEAR_FLOOR"
+    NOISY = "NOISY"
+    INTERFERENCE = "INTERFERENCE"
+
+
+TEXTS = {
+    Name.SAME_FILE: "Another name stands for the very same file.",
+    Name.INPUTS_DIFFER: "This variant does not get the inputs of the baseline.",
+    Name.DATA_DEPENDENT: "The time of this graph depends on its data, and its inputs were generated.",
+    Name.DENORMALS: "Inputs or outputs hold subnormal numbers, which some processors handle slowly.",
+    Name.NON_FINITE: "An output holds NaN or infinity.",
+    Name.SMALL_DATASET: "The dataset is too small to resolve the accuracy limit.",
+    Name.BOARD_DIFFERS: "The board's outputs differ from those of the machine that checked the variant.",
+    Name.FEW_ITERATIONS: "A slot ended with fewer than 50 iterations.",
+    Name.TIMER: "The board's clock is coarse against one iteration.",
+    Name.NEAR_FLOOR: "The latency is near the floor of the measuring loop.",
+    Name.NOISY: "Launches of one block differ widely.",
+    Name.INTERFERENCE: "Something else was using the processor during the slots.",
+}
+
+DO = {
+    Name.SAME_FILE: "Nothing, where an A/A pair was meant; else check which file belongs to which name.",
+    Name.INPUTS_DIFFER: "Read the ratio as that of the whole job, not of the graph alone.",
+    Name.DATA_DEPENDENT: "Give dataset rows or an input file as the inputs in variants.yaml.",
+    Name.DENORMALS: "Give a range or an input file that is like the real data.",
+    Name.NON_FINITE: "Look for overflow: fp16 and int8 conversions of wide ranges are the usual cause.",
+    Name.SMALL_DATASET: "Give more labelled rows, or allow a larger difference.",
+    Name.BOARD_DIFFERS: "Compare the accuracy on this board before you ship the variant there.",
+    Name.FEW_ITERATIONS: "Use a preset with longer slots.",
+    Name.TIMER: "Trust ratios of this board only where they are large.",
+    Name.NEAR_FLOOR: "Read small differences with care: the loop's own time is part of both sides.",
+    Name.NOISY: "Close what else runs on the board, or use a preset with longer slots.",
+    Name.INTERFERENCE: "Close what else runs on the board; the pairing within blocks removes what all variants shared.",
+}
+
+
+def finding(name: str, text: str | None = None, do: str | None = None) -> Finding:
+    """A finding with the texts of the table where none are given; an unknown name keeps what it came with."""
+    known = Name(name) if name in Name.__members__ else None
+    return Finding(
+        name=name,
+        text=text or (TEXTS[known] if known else name),
+        do=do or (DO[known] if known else ""),
+    )
+
+
+def collect(reported: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    """Reported findings, each name once with its first text, in the order of the table."""
+    seen: dict[str, list[Mapping[str, Any]]] = {}
+    for item in reported:
+        seen.setdefault(str(item["name"]), []).append(item)
+    order = list(Name.__members__)
+    names = sorted(seen, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return [finding(name, seen[name][0].get("text"), seen[name][0].get("do")) for name in names]

@@ -1,0 +1,98 @@
+"""The judgement of a run: plain tables in, results.json out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from farm_reports import verdict
+from farm_reports.judge.case import Case, build
+from farm_reports.judge.cells import judged
+from farm_reports.judge.compared import smallest_effect
+from farm_reports.judge.gates import gates
+from farm_reports.judge.sentences import headline, sentence
+from farm_reports.judge.ship import ship
+from farm_reports.results import Board, Cell, Counts, Pin, Results, Run, Variant
+from farm_reports.tables import BoardRecord, Tables
+
+__all__ = ["results"]
+
+
+def results(tables: Tables) -> Results:
+    """Everything results.json says about a run, complete or not."""
+    case = build(tables)
+    cells = judged(case)
+    gated = gates(case, cells)
+    ships = ship(case, cells)
+    measured = {cell.board for cell in cells if cell.state == "measured"}
+    word = verdict.run([gate.verdict for gate in gated], len(measured), tables.min_boards)
+    heading = headline(case, ships, cells)
+    return Results(
+        run=_run(case, cells),
+        verdict=word,
+        sentence=sentence(case, word, gated, cells, heading),
+        headline=heading,
+        counts=_counts(case, cells),
+        gates=gated,
+        ship=ships,
+        boards=[_board(board) for board in tables.boards],
+        variants=[_variant(case, name) for name in case.variants],
+        cells=cells,
+    )
+
+
+def _run(case: Case, cells: Sequence[Cell]) -> Run:
+    compared = {(c.board, c.variant, c.point_key): c.versus_baseline for c in cells if c.versus_baseline is not None}
+    facts = {"name": None, "finished": None, "against": None, "git": None, "mode": "burst", **case.tables.run}
+    own = {
+        "status": "partial" if case.tables.partial else "complete",
+        "baseline": case.baseline,
+        "seed": case.tables.seed,
+        "smallest_effect": smallest_effect(case, compared),
+    }
+    return Run.model_validate({**facts, **own})
+
+
+def _counts(case: Case, cells: Sequence[Cell]) -> Counts:
+    """Each comparison under one word; the baseline only where it has no figure."""
+    words = [_counted(case, cell) for cell in cells]
+    return Counts.model_validate({word: words.count(word) for word in words if word is not None})
+
+
+def _counted(case: Case, cell: Cell) -> str | None:
+    if cell.state != "measured":
+        return cell.state
+    if cell.variant == case.baseline or not case.tables.compare:
+        return None
+    return cell.versus_baseline.verdict if cell.versus_baseline else "invalid"
+
+
+def _board(record: BoardRecord) -> Board:
+    facts = record.facts
+    return Board(
+        name=record.name,
+        model=facts.get("model"),
+        arch=facts.get("arch"),
+        kernel=facts.get("kernel"),
+        python=facts.get("python"),
+        onnxruntime=facts.get("onnxruntime"),
+        agent=facts.get("agent"),
+        fingerprint=record.fields.get("fingerprint"),
+        pin=Pin(wanted="stock", held=False, reason="clocks are observed, not set"),
+        capabilities=facts.get("capabilities") or {},
+        reason=record.reason,
+        lab=bool(record.fields.get("lab")),
+    )
+
+
+def _variant(case: Case, name: str) -> Variant:
+    record = case.variants[name]
+    return Variant(
+        name=name,
+        file=record.file,
+        sha256=record.sha256,
+        bytes=record.bytes,
+        opset=record.opset,
+        parent=record.parent,
+        recipe=record.recipe,
+        reason=record.reason,
+    )

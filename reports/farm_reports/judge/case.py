@@ -1,0 +1,93 @@
+"""Everything the judgement of a run looks up: evidence, limits, levels, records by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from farm_reports.bounds import Bound, parse
+from farm_reports.judge.evidence import FLOOR, Evidence, Key, gather
+from farm_reports.stats.power import LEVEL, READING
+from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables, VariantRecord
+
+GATED = {"latency_p50", "latency_p99", "peak_memory", "energy"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`gated`: m, the comparisons judged at alpha / m. `floors`: ns of the measuring loop, by board."""
+
+    tables: Tables
+    evidence: Mapping[Key, Evidence]
+    bounds: tuple[Bound, ...]
+    gated: int
+    floors: Mapping[str, int]
+    variants: Mapping[str, VariantRecord]
+    boards: Mapping[str, BoardRecord]
+    cells: Mapping[Key, CellRecord]
+    failures: Mapping[tuple[str, str], Sequence[LaunchRecord]]
+
+    @property
+    def baseline(self) -> str:
+        return self.tables.baseline
+
+    def ships(self, variant: str) -> bool:
+        return any(fnmatchcase(variant, pattern) for pattern in self.tables.ship)
+
+    def reference(self, evidence: Evidence) -> Evidence | None:
+        """The baseline's evidence on the same board, at the same point."""
+        board, _, point = evidence.key
+        return self.evidence.get((board, self.baseline, point))
+
+    def side(self, variant: str, metric: str) -> float | None:
+        """The level alpha / m where this comparison is gated, else None."""
+        limited = any(bound.relative and bound.metric == metric for bound in self.bounds)
+        gates = limited and metric in GATED and self.ships(variant) and variant != self.baseline
+        return LEVEL / self.gated if gates and self.gated else None
+
+    def level(self, variant: str, metric: str) -> float:
+        """The one-sided level at which a comparison is judged."""
+        return self.side(variant, metric) or READING
+
+
+def build(tables: Tables) -> Case:
+    bounds = tuple(parse(metric, text) for metric, text in tables.limits.items())
+    variants = {variant.name: variant for variant in tables.variants}
+    case = Case(
+        tables=tables,
+        evidence=gather(tables),
+        bounds=bounds,
+        gated=0,
+        floors=_floors(tables),
+        variants=variants,
+        boards={board.name: board for board in tables.boards},
+        cells={(cell.board, cell.variant, cell.point): cell for cell in tables.cells},
+        failures=_failures(tables),
+    )
+    return replace(case, gated=_gated(case))
+
+
+def _gated(case: Case) -> int:
+    """The m of alpha / m, as the plan fixed it: a variant that was refused before the plan had no comparison."""
+    relative = sum(bound.relative and bound.metric in GATED for bound in case.bounds)
+    planned = [name for _, name, _ in case.cells if name != case.baseline and case.ships(name)]
+    return relative * sum(case.variants[name].reason is None for name in planned if name in case.variants)
+
+
+def _floors(tables: Tables) -> dict[str, int]:
+    return {
+        launch.board: launch.p50_ns
+        for launch in tables.launches
+        if launch.variant == FLOOR and launch.state == "done" and launch.p50_ns
+    }
+
+
+def _failures(tables: Tables) -> dict[tuple[str, str], list[LaunchRecord]]:
+    """The failed launches of each variant on each board."""
+    failures: dict[tuple[str, str], list[LaunchRecord]] = defaultdict(list)
+    for launch in tables.launches:
+        if launch.state == "failed":
+            failures[launch.board, launch.variant].append(launch)
+    return dict(failures)

@@ -1,0 +1,83 @@
+"""A cell against the baseline of the same run: ratio, interval, word."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from farm_reports import verdict
+from farm_reports.judge.case import Case
+from farm_reports.judge.evidence import Evidence, Floats, Key, pairs
+from farm_reports.results import BaselineWord, CellState, VersusBaseline
+from farm_reports.stats.compare import Interval, change, interval
+from farm_reports.stats.power import seen
+from farm_reports.stats.tails import FEW
+
+
+def versus(case: Case, evidence: Evidence, state: CellState) -> VersusBaseline | None:
+    """The comparison with the baseline; None for the baseline itself and where there is nothing to compare."""
+    reference = case.reference(evidence)
+    if not case.tables.compare or evidence.key[1] == case.baseline or reference is None:
+        return None
+    differences = pairs(evidence.logs(), reference.logs())
+    if state == "failed" or (differences.size == 0 and state == "not_run"):
+        return None
+    if state == "not_run" or reference.owed:
+        return _provisional(differences)
+    return _judged(case, evidence, differences)
+
+
+def smallest_effect(case: Case, cells: Mapping[Key, VersusBaseline]) -> float | None:
+    """The smallest change that every valid comparison of this run would most likely have called."""
+    effects = [
+        seen(_plain(case, case.evidence[key]).error, case.level(key[1], "latency_p50"))
+        for key, versus in cells.items()
+        if versus.verdict != "invalid" and not versus.provisional
+    ]
+    return max(effects, default=None)
+
+
+def ranged(differences: Floats) -> Interval:
+    """The 95 % interval with the floor from 6 blocks on, below that the range of the blocks."""
+    if differences.size >= FEW:
+        return change(differences)
+    return Interval(interval(differences).estimate, float(differences.min()), float(differences.max()))
+
+
+def _judged(case: Case, evidence: Evidence, differences: Floats) -> VersusBaseline:
+    why = verdict.invalid(differences.size, evidence.rejected)
+    if why is not None:
+        return _versus(ranged(differences) if differences.size else None, "invalid", reason=why)
+    side = case.side(evidence.key[1], "latency_p50")
+    gate = change(differences, side) if side is not None else None
+    deciding = gate or change(differences)
+    return _versus(
+        change(differences),
+        verdict.against_baseline(deciding),
+        gate_low=math.exp(gate.low) if gate and gate.known else None,
+        gate_high=math.exp(gate.high) if gate and gate.known else None,
+        small=verdict.small(deciding),
+    )
+
+
+def _provisional(differences: Floats) -> VersusBaseline:
+    blocks = differences.size
+    reason = f"range of {blocks} block{'s' * (blocks > 1)}" if blocks < FEW else "95 % interval"
+    return _versus(ranged(differences) if blocks else None, "undecided", provisional=True, reason=reason)
+
+
+def _versus(of: Interval | None, word: BaselineWord, **rest: object) -> VersusBaseline:
+    return VersusBaseline.model_validate(
+        {
+            "ratio": math.exp(of.estimate) if of else None,
+            "low": math.exp(of.low) if of else None,
+            "high": math.exp(of.high) if of else None,
+            "verdict": word,
+            **rest,
+        }
+    )
+
+
+def _plain(case: Case, evidence: Evidence) -> Interval:
+    reference = case.reference(evidence)
+    return interval(pairs(evidence.logs(), reference.logs() if reference else {}))

@@ -1,0 +1,98 @@
+"""The findings of a cell: those that were reported, and those that its figures show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from farm_reports.findings import BUSY_CPU, BUSY_QUEUE, NEAR, NOISY_SD, Name, collect
+from farm_reports.judge.case import Case
+from farm_reports.judge.evidence import Evidence, pairs
+from farm_reports.judge.words import limit, number
+from farm_reports.results import Finding
+from farm_reports.stats.compare import mad_sd
+from farm_reports.stats.signed_rank import estimate, walsh
+from farm_reports.tables import Json
+
+
+def doubts(case: Case, evidence: Evidence) -> list[Finding]:
+    """Each finding once, in the order of the table."""
+    variant = case.variants.get(evidence.key[1])
+    reported = [*(variant.findings if variant else ())]
+    reported += [item for launch in evidence.used for item in launch.findings]
+    return collect([*reported, *_shown(case, evidence)])
+
+
+def _shown(case: Case, evidence: Evidence) -> Iterator[Json]:
+    yield from _same_file(case, evidence)
+    yield from _small_dataset(case, evidence)
+    if any("NON_FINITE" in (failure.outcome or "") for failure in case.failures.get(evidence.key[:2], ())):
+        yield {"name": Name.NON_FINITE}
+    if evidence.valid:
+        yield from _near_floor(case, evidence)
+        yield from _noisy(case, evidence)
+        yield from _busy(evidence)
+
+
+def _same_file(case: Case, evidence: Evidence) -> Iterator[Json]:
+    mine = case.variants.get(evidence.key[1])
+    counts = Counter(variant.sha256 for variant in case.tables.variants if variant.sha256)
+    if mine is not None and mine.sha256 and counts[mine.sha256] > 1:
+        others = [v.name for v in case.tables.variants if v.sha256 == mine.sha256 and v.name != mine.name]
+        yield {"name": Name.SAME_FILE, "text": f"The same file as {', '.join(others)}; measured separately."}
+
+
+def _small_dataset(case: Case, evidence: Evidence) -> Iterator[Json]:
+    score = case.tables.scores.get(evidence.key[:2], {})
+    resolved = score.get("resolution_pt")
+    for bound in case.bounds:
+        if bound.metric == "accuracy" and bound.relative and resolved is not None and resolved > abs(bound.value):
+            text = f"{score['rows']} rows tell differences from {resolved:.1f} pt on; the limit is {limit(bound)}."
+            yield {"name": Name.SMALL_DATASET, "text": text}
+
+
+def _near_floor(case: Case, evidence: Evidence) -> Iterator[Json]:
+    floor_ns = case.floors.get(evidence.key[0])
+    median_ns = float(np.exp(estimate(walsh(np.array(list(evidence.logs().values()))))))
+    if floor_ns and median_ns < NEAR * floor_ns:
+        share = floor_ns / median_ns
+        yield {
+            "name": Name.NEAR_FLOOR,
+            "text": f"p50 {number(median_ns / 1e6)} ms; the loop itself takes {floor_ns / 1e3:.1f} us of it ({share:.1%}).",
+        }
+
+
+def _noisy(case: Case, evidence: Evidence) -> Iterator[Json]:
+    reference = case.reference(evidence)
+    differences = pairs(evidence.logs(), reference.logs()) if reference else np.array([])
+    if differences.size > 1 and (sd := mad_sd(differences)) > NOISY_SD:
+        yield {"name": Name.NOISY, "text": f"The ratio to the baseline varies by {sd:.1%} from block to block."}
+
+
+def _busy(evidence: Evidence) -> Iterator[Json]:
+    """A note of a shared processor: cpu / wall of one thread, run-queue wait of several or of paced launches."""
+    threads = evidence.fact("threads")
+    provider, *_, pace = evidence.key[2].split("/")
+    if provider != "CPUExecutionProvider" or not threads:
+        return
+    alone = set(threads.values()) == {1.0} and pace == "tight"
+    shares = _shares(evidence, "cpu_ns" if alone else "run_queue_ns", threads)
+    if not shares:
+        return
+    share = float(np.median(shares))
+    if alone and share < BUSY_CPU:
+        yield {"name": Name.INTERFERENCE, "text": f"The thread had a processor for {share:.0%} of the slot only."}
+    if not alone and share > BUSY_QUEUE:
+        yield {"name": Name.INTERFERENCE, "text": f"Threads waited for a processor for {share:.1%} of the slot."}
+
+
+def _shares(evidence: Evidence, name: str, threads: dict[int, float]) -> list[float]:
+    """The share of a slot's wall time, per thread."""
+    spent, wall = evidence.fact(name), evidence.fact("wall_ns")
+    return [
+        spent[block] / wall[block] / max(threads[block], 1.0)
+        for block in spent.keys() & wall.keys() & threads.keys()
+        if wall[block] > 0
+    ]

@@ -1,0 +1,92 @@
+"""The top of the page: which run this is, and the strips that must stand on every copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from farm_reports.results import Cell, Git
+from farm_reports.sections.view import View
+from farm_reports.sections.words import counted, listed
+
+SHA_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Strip:
+    word: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Header:
+    title: str
+    id: str
+    git: str | None
+    dirty: bool
+    facts: tuple[str, ...]
+    strips: tuple[Strip, ...]
+
+
+def header(view: View) -> Header:
+    run = view.results.run
+    return Header(
+        title=run.name or f"{counted(len(view.results.variants), 'variant')} on {_boards(view)}",
+        id=run.id,
+        git=_sha(run.git),
+        dirty=run.git is not None and run.git.dirty,
+        facts=tuple(filter(None, (
+            _boards(view) if run.name else None,
+            counted(len(view.results.variants), "variant") if run.name else None,
+            effort(view.measured()),
+            f"preset {run.preset}, {run.mode}",
+            moment(run.created),
+        ))),
+        strips=tuple(strips(view)),
+    )  # fmt: skip
+
+
+def _boards(view: View) -> str:
+    return counted(len(view.results.boards), "board")
+
+
+def _sha(git: Git | None) -> str | None:
+    return git.sha[:SHA_SHOWN] if git else None
+
+
+def effort(cells: Iterable[Cell]) -> str:
+    """Launches and iterations of a cell, as a range where they differ."""
+    measured = list(cells)
+    if not measured:
+        return "nothing measured"
+    launches = _range([cell.launches.valid for cell in measured])
+    iterations = _range([cell.iterations for cell in measured])
+    return f"{launches} launches, {iterations} iterations per cell"
+
+
+def _range(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def moment(stamp: str) -> str:
+    """A time of RFC 3339 in UTC; as it is when it is none."""
+    try:
+        parsed = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{parsed.astimezone(UTC):%d %b %Y, %H:%M} UTC".lstrip("0")
+
+
+def strips(view: View) -> Iterable[Strip]:
+    results = view.results
+    if view.partial:
+        yield Strip("Partial", "The run is not complete: every figure is provisional, and no verdict is taken early.")
+    if results.run.synthetic:
+        yield Strip("Synthetic", "These figures come from a stand-in load, not from a model.")
+    lab = [board.name for board in results.boards if board.lab]
+    if lab:
+        every = len(lab) == len(results.boards)
+        where = "All boards are" if every and len(lab) > 1 else f"{listed(lab)} {'is' if len(lab) == 1 else 'are'}"
+        yield Strip("Lab", f"{where} virtual: this says nothing about a physical board.")

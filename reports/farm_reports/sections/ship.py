@@ -1,0 +1,151 @@
+"""What to ship on each board, and which faster variants were ruled out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from farm_reports import figures
+from farm_reports.results import Cell, RuledOut, Ship
+from farm_reports.sections.verdict import names
+from farm_reports.sections.view import MANY_BOARDS, Section, View
+from farm_reports.sections.words import emphasised, listed
+
+SURE = 0.95
+DASH = figures.DASH
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the winner: its name, the figure, its interval or why there is none."""
+
+    name: str
+    text: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Pick:
+    board: str
+    model: str
+    variant: str | None
+    nearest: str
+    figures: tuple[Figure, ...]
+    tied: str
+    ruled_out: tuple[RuledOut, ...]
+
+
+@dataclass(frozen=True)
+class Picks:
+    """`card`: a single board has the room to be more than a row of a table."""
+
+    card: bool
+    columns: tuple[str, ...]
+    first: tuple[Pick, ...]
+    rest: tuple[Pick, ...]
+    ruled: bool
+
+
+def ship(view: View) -> Section | None:
+    measured = {cell.board for cell in view.measured()}
+    picks = [_pick(view, ship) for ship in view.results.ship if ship.board in measured]
+    if not picks or view.partial:
+        return None
+    picks.sort(key=lambda pick: pick.variant is not None)
+    columns = next((tuple(figure.name for figure in pick.figures) for pick in picks if pick.figures), ())
+    body = Picks(
+        card=len(picks) == 1,
+        columns=columns,
+        first=tuple(picks[:MANY_BOARDS]),
+        rest=tuple(picks[MANY_BOARDS:]),
+        ruled=any(pick.ruled_out for pick in picks),
+    )
+    return Section("ship", "What to ship", heading(view), _lede(view), body)
+
+
+def heading(view: View) -> Markup:
+    """The headline, unless the sentence above said the same already."""
+    headline = view.results.headline
+    said = not headline or headline.rstrip(".").lower() in view.results.sentence.lower()
+    return Markup("What to ship") if said else emphasised(headline.rstrip("."), names(view.results))
+
+
+def _lede(view: View) -> str:
+    return "The fastest variant inside all limits." if view.limited else "The fastest variant; no limit rules one out."
+
+
+def _pick(view: View, ship: Ship) -> Pick:
+    board = next((board for board in view.results.boards if board.name == ship.board), None)
+    cell = view.shipped_cell(ship) if ship.variant else None
+    return Pick(
+        board=ship.board,
+        model=(board.model if board else None) or "",
+        variant=ship.variant,
+        nearest=f"Nearest: {ship.nearest.variant}, {ship.nearest.why}" if ship.nearest else "",
+        figures=winner_figures(view, cell) if cell else (),
+        tied=_tied(ship),
+        ruled_out=tuple(ship.ruled_out),
+    )
+
+
+def _tied(ship: Ship) -> str:
+    others = [name for name in ship.tied if name != ship.variant]
+    if others:
+        return f"cannot be told apart from {listed(others)}"
+    if ship.probability_best is not None and ship.probability_best < SURE:
+        return f"the fastest with a probability of {ship.probability_best:.2f}"
+    return ""
+
+
+def winner_figures(view: View, cell: Cell) -> tuple[Figure, ...]:
+    """The columns of the table and the tiles of the card, in one order."""
+    found = [
+        _latency(view, cell, "p50"),
+        _latency(view, cell, "p99"),
+        _speed(view, cell),
+        _score(view, cell),
+        _peak(cell),
+        _size(view, cell),
+    ]
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _latency(view: View, cell: Cell, which: str) -> Figure:
+    value = getattr(cell.latency_ms, which)
+    if value.value is None:
+        return Figure(which, DASH, value.reason or "not measured")
+    detail = "" if value.low is None or value.high is None else view.clock.span(value.low, value.high)
+    return Figure(which, view.clock.write(value.value), detail)
+
+
+def _speed(view: View, cell: Cell) -> Figure | None:
+    if not view.compared:
+        return None
+    name = f"{figures.TIMES} {view.baseline}"
+    versus = cell.versus_baseline
+    if versus is None or versus.ratio is None:
+        return Figure(name, "baseline" if cell.variant == view.baseline else DASH, "")
+    detail = "" if versus.low is None or versus.high is None else figures.speeds(versus.low, versus.high)
+    return Figure(name, figures.speed(versus.ratio), detail)
+
+
+def _score(view: View, cell: Cell) -> Figure | None:
+    if not view.scored:
+        return None
+    delta = cell.accuracy.delta_pt
+    detail = "" if delta is None else f"{figures.points(delta)} to {view.baseline}"
+    return Figure(view.accuracy_name, figures.accuracy(cell.accuracy) or DASH, detail)
+
+
+def _peak(cell: Cell) -> Figure:
+    value = cell.peak_rss_bytes
+    if value.value is None:
+        return Figure("Peak memory", DASH, value.reason or "not measured")
+    detail = "" if value.low is None or value.high is None else figures.memories(value.low, value.high)
+    return Figure("Peak memory", figures.memory(value.value), detail)
+
+
+def _size(view: View, cell: Cell) -> Figure:
+    size = view.sizes.get(cell.variant)
+    return Figure("Size", DASH if size is None else figures.memory(size), "on disk")

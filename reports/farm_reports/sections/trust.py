@@ -1,0 +1,196 @@
+"""How far to trust this run: the boards, what differs between them, what was dropped, what was doubted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from farm_reports import figures
+from farm_reports.results import Board, Cell, Finding
+from farm_reports.sections.view import Section, View, shows
+from farm_reports.sections.words import counted, grouped, listed, spoken
+
+FACTS = ("model", "arch", "kernel", "python", "onnxruntime")
+FIELDS = {"model": "Model", "arch": "Arch", "kernel": "Kernel", "python": "Python", "onnxruntime": "onnxruntime"}
+COMPARED = ("arch", "kernel", "python", "onnxruntime")
+FINDINGS = 40
+WIDER_FLOOR = "0.5\u00a0%"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A value of the board table; `odd` where fewer boards have it than another value."""
+
+    name: str
+    text: str
+    odd: bool
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    name: str
+    note: str
+    facts: tuple[Fact, ...]
+    clocks: str
+    launches: str
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One finding and the cells that carry it."""
+
+    name: str
+    text: str
+    do: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Trust:
+    columns: tuple[str, ...]
+    boards: tuple[BoardRow, ...]
+    rest: tuple[BoardRow, ...]
+    statements: tuple[tuple[str, str], ...]
+    differences: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    more_doubts: int
+    missing: tuple[Missing, ...]
+
+
+def trust(view: View) -> Section:
+    doubts = _doubts(view)
+    boards = [_board(view, board) for board in view.results.boards]
+    body = Trust(
+        columns=tuple(FIELDS.values()),
+        boards=tuple(boards[:FINDINGS]),
+        rest=tuple(boards[FINDINGS:]),
+        statements=tuple(_statements(view)),
+        differences=tuple(_differences(view.results.boards)),
+        doubts=tuple(doubts[:FINDINGS]),
+        more_doubts=max(len(doubts) - FINDINGS, 0),
+        missing=tuple(_missing(view)),
+    )
+    return Section("trust", "Trust", "How far to trust this run", "", body)
+
+
+def _statements(view: View) -> Iterator[tuple[str, str]]:
+    """Name and text, in the order in which a sceptic asks."""
+    smallest = view.results.run.smallest_effect
+    if view.compared:
+        if smallest is None:
+            yield "Smallest effect", "Not known yet: too few complete blocks."
+        else:
+            size = f"{smallest * 100:.1f}\u00a0%"
+            yield (
+                "Smallest effect",
+                f"{size}: the smallest change this run could see. A smaller one may be there and stay unseen.",
+            )
+        yield "Calibration", f"Not calibrated: wider floor ({WIDER_FLOOR}), part of every interval."
+        yield (
+            "Unit",
+            "Intervals come from launches, each a fresh process, paired in blocks with the baseline; never from iterations.",
+        )
+    yield "Launches", _launches(view.results.cells)
+    yield "Clocks", _clocks(view.results.boards)
+
+
+def _launches(cells: Sequence[Cell]) -> str:
+    valid, dropped, lost = (
+        sum(getattr(cell.launches, name) for cell in cells) for name in ("valid", "dropped", "lost")
+    )
+    text = f"{valid:,} valid, {dropped:,} dropped, {lost:,} lost."
+    if dropped:
+        worst = max(cells, key=lambda cell: cell.launches.dropped)
+        text += f" Most were dropped for {worst.variant} on {worst.board}: {worst.launches.dropped}."
+    if lost:
+        text += " Lost launches are owed again with their block and never count against a variant."
+    return text
+
+
+def _clocks(boards: Sequence[Board]) -> str:
+    held = sum(board.pin.held for board in boards if board.pin.wanted != "stock")
+    pinned = sum(board.pin.wanted != "stock" for board in boards)
+    if not pinned:
+        return "Observed, not set: the boards ran as they were found."
+    return f"Held on {held} of {counted(pinned, 'board')} that were pinned."
+
+
+def _board(view: View, board: Board) -> BoardRow:
+    launches = [cell.launches for cell in view.results.cells if cell.board == board.name]
+    return BoardRow(
+        name=board.name,
+        note=board.reason or ("virtual" if board.lab else ""),
+        facts=tuple(_fact(view.results.boards, board, name) for name in FACTS),
+        clocks=_pin(board),
+        launches=" / ".join(
+            f"{sum(getattr(one, name) for one in launches):,}" for name in ("valid", "dropped", "lost")
+        ),
+    )
+
+
+def _pin(board: Board) -> str:
+    if board.pin.held or board.pin.wanted == "stock":
+        return board.pin.wanted
+    return f"{board.pin.wanted}, not held" + (f": {board.pin.reason}" if board.pin.reason else "")
+
+
+def _fact(boards: Sequence[Board], board: Board, name: str) -> Fact:
+    value = getattr(board, name)
+    values = [getattr(other, name) for other in boards if getattr(other, name)]
+    most = max(values.count(other) for other in values) if values else 0
+    odd = name in COMPARED and value is not None and values.count(value) < most
+    return Fact(name, value or figures.DASH, odd)
+
+
+def _differences(boards: Sequence[Board]) -> Iterator[str]:
+    """One sentence per fact that is not the same on all boards; comparisons stay within a board all the same."""
+    for name in COMPARED:
+        groups = grouped((getattr(board, name), board.name) for board in boards if getattr(board, name))
+        if len(groups) > 1:
+            largest = sorted(groups.items(), key=lambda group: -len(group[1]))
+            parts = [f"{value} on {_where(members)}" for value, members in largest[:4]]
+            more = f" and {counted(len(largest) - 4, 'other')}" if len(largest) > 4 else ""
+            yield f"{FIELDS[name]} differs between boards: {', '.join(parts)}{more}."
+
+
+def _where(members: Sequence[str]) -> str:
+    return members[0] if len(members) == 1 else f"{len(members)} boards"
+
+
+def _doubts(view: View) -> list[Doubt]:
+    """Every finding once, with where it was seen; those of the run first."""
+    seen: dict[tuple[str, str, str], list[str]] = {}
+    for finding in view.results.findings:
+        seen.setdefault(_key(finding), [])
+    for cell in view.results.cells:
+        for finding in cell.findings:
+            seen.setdefault(_key(finding), []).append(f"{cell.variant} on {cell.board}")
+    return [Doubt(*key, listed(dict.fromkeys(where), 4)) for key, where in seen.items()]
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding.name, finding.text, finding.do
+
+
+def _missing(view: View) -> Iterator[Missing]:
+    """What has no figure, by its reason: cells that did not run, then metrics without a source."""
+    states = grouped(
+        (f"{spoken(cell.state)}: {cell.reason}", f"{cell.variant} on {cell.board}")
+        for cell in view.results.cells
+        if not shows(cell) and cell.reason
+    )
+    for reason, cells in states.items():
+        yield Missing(listed(cells, 3), reason)
+    energy = grouped(
+        (cell.energy_mj.reason, cell.board)
+        for cell in view.measured()
+        if cell.energy_mj.value is None and cell.energy_mj.reason
+    )
+    for reason, boards in energy.items():
+        yield Missing("Energy" if len(boards) == len(view.results.boards) else f"Energy on {listed(boards, 3)}", reason)

@@ -1,0 +1,69 @@
+"""Intervals of a change in logs, with the floor for a bias that all blocks of a run share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm_reports.stats import signed_rank
+from farm_reports.stats.power import BIAS, READING, z
+
+Floats = NDArray[np.float64]
+DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its limits; infinite limits where there are too few blocks for any."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def known(self) -> bool:
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def error(self) -> float:
+        """The standard error that a 95 % interval stands for."""
+        return (self.high - self.low) / (2 * z(READING))
+
+
+def interval(values: Floats, side: float = READING) -> Interval:
+    """Hodges-Lehmann estimate of at least one value, with its exact interval."""
+    averages = signed_rank.walsh(values)
+    low, high = signed_rank.limits(averages, values.size, side)
+    return Interval(float(signed_rank.estimate(averages)), float(low), float(high))
+
+
+def change(differences: Floats, side: float = READING, bias: float = BIAS) -> Interval:
+    """A paired change in logs: the exact interval, widened by the bias that blocks do not average away."""
+    estimate, low, high = changes(differences, side, bias)
+    return Interval(float(estimate), float(low), float(high))
+
+
+def changes(differences: Floats, side: float, bias: float) -> tuple[Floats, Floats, Floats]:
+    """`change` of many runs at once: blocks on the last axis; (estimates, lows, highs)."""
+    averages = signed_rank.walsh(differences)
+    estimates = signed_rank.estimate(averages)
+    low, high = signed_rank.limits(averages, differences.shape[-1], side)
+    reach = z(side) * bias
+    return estimates, estimates - np.hypot(estimates - low, reach), estimates + np.hypot(high - estimates, reach)
+
+
+def mad_sd(values: Floats) -> float:
+    """The standard deviation that the median absolute deviation of a normal sample stands for."""
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+
+
+def probability_best(estimates: Sequence[float], errors: Sequence[float], seed: int, bias: float = BIAS) -> list[float]:
+    """The share of seeded draws in which each candidate is the lowest."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    spread = np.hypot(np.asarray(errors), bias)
+    draws = rng.normal(np.asarray(estimates), spread, size=(DRAWS, len(estimates)))
+    return [float(share) for share in np.bincount(draws.argmin(axis=1), minlength=len(estimates)) / DRAWS]

@@ -1,0 +1,123 @@
+"""Figures of one launch: quantiles of autocorrelated iterations, with their effective sample size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm_reports.stats.power import READING, z
+
+TAIL = 20  # effective iterations beyond a quantile, before it is told
+Floats = NDArray[np.float64]
+Values = NDArray[np.int64] | NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One slot. `n_eff` is that of the median; p90, p95 and p99 are None below their floors (200, 400, 2000)."""
+
+    n: int
+    n_eff: float
+    p50_ns: int
+    p90_ns: int | None
+    p95_ns: int | None
+    p99_ns: int | None
+    mean_ns: int
+    min_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """An empirical quantile, the effective number of iterations behind it, and their 95 % interval (None: undefined)."""
+
+    value: float
+    n_eff: float
+    low: float | None
+    high: float | None
+
+
+def summarise(latency_ns: Values) -> Summary:
+    """The figures of a slot of at least one iteration."""
+    values = latency_ns
+    return Summary(
+        n=values.size,
+        n_eff=effective(values, 0.5),
+        p50_ns=round(quantile(values, 0.5)),
+        p90_ns=_told(values, 0.90),
+        p95_ns=_told(values, 0.95),
+        p99_ns=_told(values, 0.99),
+        mean_ns=round(float(values.mean())),
+        min_ns=int(values.min()),
+        max_ns=int(values.max()),
+    )
+
+
+def quantile(values: Values, p: float) -> float:
+    """The empirical quantile, Hyndman-Fan type 8."""
+    return float(np.quantile(values, p, method="median_unbiased"))
+
+
+def floor(p: float) -> int:
+    """The effective iterations below which the quantile is not told."""
+    return round(TAIL / (1 - p))
+
+
+def effective(values: Values, p: float) -> float:
+    """The size over tau, of the indicator of being at or below the quantile; tau by Geyer's initial monotone sequence."""
+    return values.size / tau((values <= quantile(values, p)).astype(np.float64))
+
+
+def tau(series: Floats) -> float:
+    """The integrated autocorrelation time of a series, at least 1."""
+    centred = series - series.mean()
+    power = float(centred @ centred)
+    if power == 0.0:
+        return 1.0
+    size = 1 << (2 * centred.size - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    lags = np.fft.irfft(np.abs(spectrum) ** 2, size)[: centred.size] / power
+    return max(1.0, 2 * float(_initial_monotone(lags).sum()) - 1)
+
+
+def quantile_interval(values: Values, p: float, side: float = READING) -> Quantile:
+    """A quantile with its order-statistic interval at the effective sample size."""
+    n, n_eff = values.size, effective(values, p)
+    reach = z(side) * math.sqrt(p * (1 - p) / n_eff)
+    low, high = math.floor(n * (p - reach)), math.ceil(n * (p + reach))
+    ordered = np.sort(values)
+    return Quantile(
+        value=quantile(values, p),
+        n_eff=n_eff,
+        low=float(ordered[low - 1]) if low >= 1 else None,
+        high=float(ordered[high - 1]) if high <= n else None,
+    )
+
+
+def upper_bound(values: Values, p: float, n_eff: float | None = None, level: float = 0.01) -> float | None:
+    """The one-sided 99 % upper bound of a quantile that MLPerf's early stopping gives; None below its floor."""
+    from scipy.stats import binom  # slow to import, and the lane only summarises
+
+    known = math.floor(effective(values, p) if n_eff is None else n_eff)
+    beyond = int(binom.ppf(level, known, 1 - p))
+    if binom.cdf(beyond, known, 1 - p) > level:
+        beyond -= 1
+    if beyond < 1:
+        return None
+    place = math.ceil(values.size * (1 - beyond / known))
+    return float(np.sort(values)[place - 1])
+
+
+def _told(values: Values, p: float) -> int | None:
+    told = values.size >= floor(p) and effective(values, p) >= floor(p)
+    return round(quantile(values, p)) if told else None
+
+
+def _initial_monotone(lags: Floats) -> Floats:
+    pairs = lags[: lags.size // 2 * 2].reshape(-1, 2).sum(axis=1)
+    negative = np.flatnonzero(pairs <= 0)
+    kept: Floats = np.minimum.accumulate(pairs[: negative[0]] if negative.size else pairs)
+    return kept

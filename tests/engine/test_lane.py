@@ -1,0 +1,326 @@
+"""A lane in this process, on the real store, the real local transport and the real agent or an enemy."""
+
+import hashlib
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import engine_support as support
+import numpy as np
+import pytest
+from engine_support import Farm, make_farm, variant, wait_for, world_of
+
+from farm_orchestrator import store
+from farm_orchestrator.errors import HostKeyChanged, Unreachable
+from farm_orchestrator.lane import drain
+from farm_orchestrator.model import LaunchRow, Part, State
+from farm_orchestrator.store import Artefacts
+from farm_orchestrator.transport import Channel, open_channel
+from farm_orchestrator.world import Pace, World
+
+NONSENSE = (
+    "html", "binary", "long", "deep", "nan", "hello again", "job", "foreign", "gap", "negative", "too many", "late",
+    "talkative", "endless", "empty", "surrogate", "nul", "wide", "big number", "reading", "early outputs", "finding", "fault",
+)  # fmt: skip
+
+
+def stand_in_farm(folder: Path, **fields: object) -> Farm:
+    return make_farm(folder, python=support.stand_in(folder / "stand-in"), **fields)
+
+
+def enemy_farm(folder: Path, mode: str) -> Farm:
+    base = folder / ".farm" / "boards" / "b0"
+    return make_farm(folder, blocks=1, python=support.enemy(folder / "stand-in", mode, base))
+
+
+def drained(world: World) -> list[str]:
+    """Boards that the lane asked to be drained again."""
+    kicked: list[str] = []
+    drain("b0", world, kicked.append)
+    return kicked
+
+
+def lost(farm: Farm) -> LaunchRow:
+    rows = farm.rows(state=State.LOST)
+    assert len(rows) == 1, [(row.state, row.outcome) for row in farm.rows()]
+    return rows[0]
+
+
+def view(farm: Farm) -> store.BoardView:
+    return store.snapshot(farm.store, support.RUN).boards[0]
+
+
+def test_a_part_is_measured_in_the_order_of_its_phases_and_the_board_is_given_back(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=3)
+    with world_of(farm) as world:
+        assert drained(world) == []
+    rows = farm.rows()
+    assert [row.phase for row in sorted(rows, key=lambda row: row.t0 or 0)] == [0, 0, 0] + [3] * 6
+    assert {row.state for row in rows} == {State.DONE}
+    assert store.acquire(farm.store, "b0", "next", 1.0) == 2, "the lease was not given back"
+    assert support.broken_promises(farm) == []
+
+
+def test_the_hello_of_the_board_is_kept_with_its_part(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=1)
+    with world_of(farm) as world:
+        drained(world)
+    said = store.part_rows(farm.store, support.RUN)[0].facts
+    assert said["agent"] == farm.parts[0].agent.sha256
+    assert {"python", "onnxruntime", "providers", "boot_id", "capabilities"} <= said.keys()
+
+
+def test_labelled_rows_are_evaluated_once_and_their_outputs_are_kept_by_digest(tmp_path: Path) -> None:
+    artefacts = Artefacts(tmp_path / ".farm" / "cas")
+    (tmp_path / "models").mkdir()
+    arm = variant(artefacts, tmp_path / "models", "base", "Abs", rows=5)
+    farm = make_farm(tmp_path, blocks=1, variants=[arm])
+    with world_of(farm) as world:
+        drained(world)
+    (row,) = farm.rows(phase=1)
+    kept = artefacts.get(row.facts["outputs"]["sha256"])
+    assert kept.stat().st_size == row.facts["outputs"]["size"]
+    with np.load(kept) as outputs:
+        assert outputs["y"].shape == (5, 64)
+    assert support.broken_promises(farm) == []
+
+
+def test_the_cool_down_lies_between_any_two_launches(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=1, recipe=replace(support.TINY, cooldown_s=0.3))
+    with world_of(farm) as world:
+        drained(world)
+    lines = farm.journal("b0")
+    pauses = [b["t_ns"] - a["t_ns"] for a, b in itertools.pairwise(lines) if b["event"] == "start"]
+    assert len(pauses) == 4
+    assert min(pauses) >= 0.3e9
+
+
+def test_a_slice_ends_between_blocks_and_asks_for_the_next(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=2)
+    ended = []
+    with world_of(farm, pace=Pace(slice_s=0.0)) as world:
+        while drained(world):
+            ended.append({(row.block) for row in farm.rows(state=State.DONE)})
+            assert not farm.rows(state=State.RUNNING)
+            assert all(len(farm.rows(block=block, state=State.PENDING)) in {0, 2} for block in (3, 4))
+    assert len(ended) == 4, "five blocks: the floor, two dry loads, two compared ones"
+    assert support.broken_promises(farm) == []
+
+
+def test_runs_that_reach_the_board_in_another_way_get_a_slice_of_their_own(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=1)
+    other = [replace(part, board={**part.board, "base": f"{part.board['base']}-2"}) for part in farm.parts]
+    support.insert(farm.store, other, "20260101-000001-beef")
+    with world_of(farm) as world:
+        assert drained(world) == ["b0"]
+        assert drained(world) == []
+    assert {row.state for row in store.launches(farm.store, "20260101-000001-beef")} == {State.DONE}
+
+
+def test_a_variant_that_does_not_load_fails_alone(tmp_path: Path) -> None:
+    farm = poisoned(tmp_path, "bad")
+    with world_of(farm) as world:
+        drained(world)
+    assert [row.phase for row in farm.rows(variant="bad", state=State.FAILED)] == [0]
+    assert {row.state for row in farm.rows(variant="bad", phase=3)} == {State.SKIPPED}
+    assert {row.state for row in farm.rows(variant="good")} == {State.DONE}
+    assert {cell.variant: cell.state for cell in store.cells(farm.store, support.RUN)}["bad"] == "failed"
+    assert all(row.transcript_sha256 for row in farm.rows(state=State.FAILED))
+
+
+def test_a_baseline_that_does_not_load_ends_the_part(tmp_path: Path) -> None:
+    farm = poisoned(tmp_path, "bad", "bad")
+    with world_of(farm) as world:
+        assert drained(world) == []
+    assert {row.state for row in farm.rows(phase=3)} == {State.SKIPPED}
+
+
+def poisoned(folder: Path, bad: str, baseline: str = "good") -> Farm:
+    artefacts = Artefacts(folder / ".farm" / "cas")
+    models = folder / "models"
+    models.mkdir()
+    good = variant(artefacts, models, "good", "Abs")
+    (models / "bad.onnx").write_text("no model")
+    file = artefacts.put(models / "bad.onnx")
+    arms = [good, replace(good, name=bad, sha256=file.sha256, files=(file,))]
+    return make_farm(folder, blocks=1, variants=sorted(arms, key=lambda arm: arm.name != baseline))
+
+
+@pytest.mark.parametrize("mode", NONSENSE)
+def test_an_agent_that_is_not_to_be_believed_costs_its_launch_and_nothing_else(mode: str, tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, mode)
+    with world_of(farm) as world:
+        assert drained(world) == []
+    assert lost(farm).outcome == "agent_error"
+    assert view(farm).losses == 1
+    assert farm.rows(state=State.DONE) == []
+    assert not list(farm.folder.glob("launches/*"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"), [("escape", "../../../secret"), ("liar", hashlib.sha256(b"12345").hexdigest()), ("two", "sent twice")]
+)
+def test_outputs_that_are_not_what_the_agent_said_are_refused(mode: str, why: str, tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, mode)
+    with world_of(farm) as world:
+        drained(world)
+    assert lost(farm).kind == "evaluate"
+    assert why in lost(farm).facts["lost"]["detail"]
+    assert not list(farm.folder.glob("outputs-*"))
+
+
+def test_what_an_agent_said_lies_in_the_transcript_also_where_it_was_nonsense(tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, "html")
+    with world_of(farm) as world:
+        drained(world)
+    (file,) = (farm.folder / "transcripts").iterdir()
+    assert "<html>" in file.read_text()
+
+
+def test_a_login_banner_is_skipped(tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, "banner")
+    with world_of(farm) as world:
+        drained(world)
+    assert {row.state for row in farm.rows()} == {State.DONE}
+
+
+def test_a_silent_agent_is_a_lost_link(tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, "silent")
+    with world_of(farm, pace=Pace(silence_s=0.3, reconnect_s=-1.0)) as world:
+        drained(world)
+    assert lost(farm).outcome == "link_lost"
+    assert "no word from the agent" in lost(farm).facts["lost"]["detail"]
+
+
+def test_another_boot_id_after_the_launch_says_that_the_board_was_rebooted(tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, "reboot")
+    with world_of(farm) as world:
+        drained(world)
+    assert lost(farm).outcome == "rebooted"
+
+
+def test_another_boot_id_after_coming_back_says_that_the_board_was_rebooted(tmp_path: Path) -> None:
+    """The first two attempts to come back fail, as they do while a board boots."""
+    farm = enemy_farm(tmp_path, "gone")
+    answers = iter([True, False, False])
+
+    def opening(part: Part) -> Channel:
+        if not next(answers, True):
+            raise Unreachable(part.name, "no answer")
+        return open_channel(part.board, farm.home)
+
+    with world_of(farm, open_channel=opening, pace=Pace(reconnect_s=30.0)) as world:
+        drained(world)
+    assert lost(farm).outcome == "rebooted"
+
+
+def test_a_board_that_cannot_be_reached_is_lost_without_a_launch(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path)
+    with world_of(farm, open_channel=raising(Unreachable("b0", "no answer from b0"))) as world:
+        assert drained(world) == []
+    assert {row.state for row in farm.rows()} == {State.PENDING}
+    assert (view(farm).losses, view(farm).ended) == (1, None)
+    assert "no answer from b0" in str(view(farm).reason)
+
+
+def test_a_changed_host_key_ends_the_part_at_once(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path)
+    with world_of(farm, open_channel=raising(HostKeyChanged("b0", "another key"))) as world:
+        assert drained(world) == []
+    assert {row.state for row in farm.rows()} == {State.SKIPPED}
+
+
+def test_a_board_without_python_ends_the_part_at_once(tmp_path: Path) -> None:
+    farm = make_farm(tmp_path, python="/nowhere/python3")
+    with world_of(farm) as world:
+        assert drained(world) == []
+    assert {row.state for row in farm.rows()} == {State.SKIPPED}
+    assert "/nowhere/python3" in str(view(farm).reason)
+
+
+def test_a_fault_of_the_farm_is_data_and_not_for_ever(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path)
+    with world_of(farm, open_channel=raising(ZeroDivisionError("a bug"))) as world:
+        assert drained(world) == []
+    assert "ZeroDivisionError: a bug" in str(view(farm).reason)
+    assert view(farm).losses == 1
+
+
+def test_a_fault_of_the_farm_in_a_launch_loses_that_launch(tmp_path: Path) -> None:
+    class Broken(Artefacts):
+        def get(self, sha256: str) -> Path:
+            if sha256 != farm.parts[0].agent.sha256:
+                raise ZeroDivisionError("a bug")
+            return super().get(sha256)
+
+    farm = stand_in_farm(tmp_path)
+    with world_of(farm, artefacts=Broken(farm.home / "cas")) as world:
+        assert drained(world) == []
+    assert lost(farm).outcome == "agent_error"
+    assert "ZeroDivisionError: a bug" in lost(farm).facts["lost"]["detail"]
+
+
+def test_files_that_vanish_from_the_board_after_the_push_are_named(tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, "missing")
+    with world_of(farm) as world:
+        drained(world)
+    assert "0000" in lost(farm).facts["lost"]["detail"]
+
+
+def raising(error: Exception) -> Callable[[Part], Channel]:
+    def opening(part: Part) -> Channel:
+        raise error
+
+    return opening
+
+
+def held(farm: Farm) -> None:
+    farm.hold("b0").parent.mkdir(parents=True)
+    farm.hold("b0").touch()
+
+
+def test_a_worker_that_is_told_to_stop_ends_its_launch_and_gives_the_board_back(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=1)
+    held(farm)
+    with world_of(farm) as world:
+        lane = threading.Thread(target=drained, args=(world,))
+        lane.start()
+        wait_for(lambda: farm.journal("b0"), "a launch")
+        world.stopping.set()
+        lane.join(support.DEADLINE_S)
+        assert drained(world) == [], "a stopping worker takes no board"
+    assert lost(farm).outcome == "worker_lost"
+    assert (view(farm).losses, support.agents_of(farm)) == (0, [])
+    assert [line["event"] for line in farm.journal("b0")] == ["start", "end"]
+
+
+def test_a_lane_whose_lease_was_taken_by_another_commits_nothing(tmp_path: Path) -> None:
+    """Its heartbeat never comes, as in a process that is stopped; its launch ends well, but too late."""
+    farm = stand_in_farm(tmp_path, blocks=1)
+    held(farm)
+    with world_of(farm, ttl_s=0.5, beat_s=1000.0) as world:
+        lane = threading.Thread(target=drained, args=(world,))
+        lane.start()
+        wait_for(lambda: farm.journal("b0"), "a launch")
+        wait_for(lambda: store.acquire(farm.store, "b0", "other", 60.0), "the end of the lease")
+        farm.hold("b0").unlink()
+        lane.join(support.DEADLINE_S)
+    assert [(row.state, row.fence) for row in farm.rows(block=0)] == [(State.RUNNING, 1)]
+    assert not list(farm.folder.glob("launches/*")), "the fenced launch's file is still there"
+    assert len(farm.journal("b0")) == 2
+
+
+def test_a_cut_by_the_watchdog_is_told_by_its_reason(tmp_path: Path) -> None:
+    """The agent neither ends the launch when asked nor speaks again: two seconds later its line is cut."""
+    farm = enemy_farm(tmp_path, "stubborn")
+    with world_of(farm, pace=Pace(silence_s=1000.0)) as world:
+        lane = threading.Thread(target=drained, args=(world,))
+        lane.start()
+        wait_for(lambda: (farm.folder / "transcripts").exists(), "a launch")
+        store.cancel(farm.store, support.RUN)
+        lane.join(support.DEADLINE_S)
+    (row,) = farm.rows(block=0)
+    assert (row.state, row.outcome) == (State.CANCELLED, "worker_lost")
+    assert row.facts["lost"]["detail"] == "the run was cancelled"

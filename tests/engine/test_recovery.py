@@ -1,0 +1,212 @@
+"""Whatever dies, the run ends with exactly one committed result for every launch that was owed."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import engine_support as support
+import pytest
+from engine_support import Farm, finish, make_farm, running, tend, wait_for
+from redis_support import PrivateRedis
+
+from farm_orchestrator import failpoint, store
+from farm_orchestrator.broker import HINT_S, LANE, LANES, make_app
+from farm_orchestrator.engine import Engine, start_worker
+from farm_orchestrator.model import State
+from farm_orchestrator.reconcile import reconcile
+
+EARLIER = {"after_requeue": "after_claim"}  # nothing is queued again before a worker died with a launch in hand
+PLACES = [(name, ("folder", "redis")[index % 2]) for index, name in enumerate(failpoint.NAMES)]
+
+
+def until_dead(farm: Farm, engine: Engine) -> int:
+    """Works, without starting the worker again; its exit code."""
+    wait_for(lambda: engine.worker.poll() is not None, "the worker's death", tend(farm, None))
+    return int(engine.worker.returncode)
+
+
+def held(folder: Path, broker_url: str | None = None) -> Farm:
+    """A farm whose timed launches do not end before `release`."""
+    farm = make_farm(folder, blocks=1, broker_url=broker_url, python=support.stand_in(folder / "stand-in"))
+    farm.hold("b0").parent.mkdir(parents=True)
+    farm.hold("b0").touch()
+    return farm
+
+
+def until_measuring(farm: Farm, engine: Engine | None) -> None:
+    """A timed launch is running on the board: the board itself says so."""
+    wait_for(lambda: farm.journal("b0"), "a timed launch", tend(farm, engine))
+
+
+def release(farm: Farm) -> None:
+    farm.hold("b0").unlink()
+
+
+@pytest.mark.parametrize(("name", "carrier"), PLACES)
+def test_a_worker_that_dies_at_a_failpoint_leaves_a_run_that_the_next_one_finishes(
+    name: str, carrier: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What dies does not know its broker: each of the two carries half of the failpoints."""
+    url = None if carrier == "folder" else request.getfixturevalue("redis_server").url
+    farm = make_farm(tmp_path, blocks=1, broker_url=url)
+    deaths = [place for place in (EARLIER.get(name), name) if place]
+    monkeypatch.setenv("FAILPOINT", deaths[0])
+    with running(farm) as engine:
+        for following in (*deaths[1:], ""):
+            assert until_dead(farm, engine) == -signal.SIGKILL
+            monkeypatch.setenv("FAILPOINT", following)
+            engine.tick()
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+def test_a_worker_killed_in_the_middle_of_a_launch_loses_that_launch_alone(
+    tmp_path: Path, broker_url: str | None
+) -> None:
+    farm = held(tmp_path, broker_url)
+    with running(farm) as engine:
+        until_measuring(farm, engine)
+        engine.worker.kill()
+        release(farm)
+        finish(farm, engine)
+    assert [row.outcome for row in farm.rows(state=State.LOST)] == ["worker_lost"]
+    assert {row.fence for row in farm.rows(state=State.LOST)} == {1}
+    assert support.broken_promises(farm) == []
+
+
+def test_a_stopped_worker_that_wakes_up_after_its_lease_commits_nothing(tmp_path: Path) -> None:
+    farm = held(tmp_path)
+    with running(farm) as engine:
+        until_measuring(farm, engine)
+        zombie = engine.worker
+        zombie.send_signal(signal.SIGSTOP)
+        engine.worker = start_worker(farm.settings, engine.log)
+        release(farm)  # the launch of the zombie ends well, and lies in its pipe
+        finish(farm, engine)
+        zombie.send_signal(signal.SIGCONT)
+        assert zombie.stdin is not None
+        zombie.stdin.close()
+        wait_for(lambda: zombie.poll() is not None, "the end of the zombie")
+    assert [row.outcome for row in farm.rows(fence=1)] == ["worker_lost"]
+    assert {row.fence for row in farm.rows(state=State.DONE)} == {2}
+    assert support.broken_promises(farm) == []
+
+
+def test_a_hint_lost_with_the_whole_broker_is_sent_again(tmp_path: Path, broker_url: str | None) -> None:
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url)
+    with running(farm) as engine:
+        engine.worker.send_signal(signal.SIGSTOP)
+        reconcile(farm.store, farm.kick())
+        wipe(farm)
+        engine.worker.send_signal(signal.SIGCONT)
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+def test_a_broker_wiped_in_the_middle_of_a_launch_disturbs_nothing(tmp_path: Path, broker_url: str | None) -> None:
+    farm = make_farm(tmp_path, boards=2, blocks=1, broker_url=broker_url)
+    with running(farm) as engine:
+        wait_for(lambda: farm.rows(state=State.RUNNING), "a launch", tend(farm, engine))
+        wipe(farm)
+        finish(farm, engine)
+    assert farm.rows(state=State.LOST) == []
+    assert support.broken_promises(farm) == []
+
+
+def wipe(farm: Farm) -> None:
+    """All hints and all that the broker knows of queues."""
+    if farm.settings.broker is None:
+        shutil.rmtree(farm.home / "broker")
+    else:
+        import redis
+
+        with redis.Redis(unix_socket_path=farm.settings.broker.removeprefix("redis+socket://")) as client:
+            client.flushall()
+
+
+def test_a_redis_that_is_killed_and_comes_back_empty_disturbs_nothing(
+    tmp_path: Path, redis_server: PrivateRedis
+) -> None:
+    farm = make_farm(tmp_path, boards=2, blocks=2, broker_url=redis_server.url)
+    with running(farm) as engine:
+        wait_for(lambda: farm.rows(state=State.RUNNING), "a launch", tend(farm, engine))
+        redis_server.kill()
+        assert not farm.kick()("b0"), "a dead broker takes no hint"
+        redis_server.start()
+        engine.worker.kill()
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+def test_a_hint_that_was_taken_by_a_worker_that_dies_is_sent_again(tmp_path: Path, broker_url: str | None) -> None:
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url)
+    with running(farm) as engine:
+        engine.worker.send_signal(signal.SIGSTOP)
+        reconcile(farm.store, farm.kick())
+        engine.worker.kill()
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+def test_a_hint_that_is_too_old_is_dropped_and_sent_again(tmp_path: Path, broker_url: str | None) -> None:
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url)
+    app = make_app(farm.settings.broker, farm.home)
+
+    def late(board: str) -> bool:
+        app.send_task(LANE, (board,), queue=LANES, expires=-HINT_S, retry=False)
+        return True
+
+    with running(farm) as engine:
+        reconcile(farm.store, late)
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+def test_two_boards_are_measured_at_the_same_time(tmp_path: Path) -> None:
+    farm = make_farm(tmp_path, boards=2, blocks=2)
+    with running(farm) as engine:
+        finish(farm, engine)
+    spans = {board: [(row.t0, row.t1) for row in farm.rows(board=board)] for board in ("b0", "b1")}
+    assert any(a0 < b1 and b0 < a1 for a0, a1 in spans["b0"] for b0, b1 in spans["b1"]), spans
+    assert support.broken_promises(farm) == []
+
+
+def test_nothing_is_left_running_when_the_command_is_killed(tmp_path: Path) -> None:
+    """The command is played by a child: its death closes the worker's stdin."""
+    farm = held(tmp_path)
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        engine = Engine.try_start(farm.settings)
+        os.write(tell, str(engine.worker.pid if engine else 0).encode())
+        signal.pause()
+    worker = int(os.read(told, 32))
+    try:
+        until_measuring(farm, None)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the end of the worker")
+    assert support.agents_of(farm) == []
+    assert [row.outcome for row in farm.rows(state=State.LOST)] == ["worker_lost"]
+    release(farm)
+    with running(farm) as engine:
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+def test_a_cancelled_run_stops_its_launch_and_can_be_taken_up_again(tmp_path: Path) -> None:
+    farm = held(tmp_path)
+    run = farm.parts[0].run
+    with running(farm) as engine:
+        until_measuring(farm, engine)
+        store.cancel(farm.store, run)
+        finish(farm, engine)
+        assert {row.state for row in farm.rows()} == {State.CANCELLED}
+        wait_for(lambda: not support.agents_of(farm), "the end of the agent")
+        release(farm)
+        store.detach(farm.store, run)
+        store.resume(farm.store, run)
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []

@@ -1,0 +1,148 @@
+"""What the watchdog does to a session, at times that the test tells."""
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+from engine_support import wait_for
+
+from farm_orchestrator.errors import StoreError
+from farm_orchestrator.watchdog import STOP_GRACE_S, Concern, Watch, Watchdog
+
+LAUNCH = Concern("the launch", until=100.0, run="r", silence_s=5.0, late="deadline", polite=True)
+
+
+@dataclass
+class Scene:
+    """A watchdog over one watch, on a clock that is turned by hand."""
+
+    now: float = 0.0
+    said: list[str] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+    lost: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    cancelled: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.lost, self.closed.set, self.clock)
+        self.watch.talk_to(self)
+        self.dog = Watchdog(lambda runs: self.cancelled & set(runs), self.stopping, clock=self.clock)
+        self.dog.watches.add(self.watch)
+
+    def clock(self) -> float:
+        return self.now
+
+    def beat(self) -> None:
+        self.said.append("beat")
+
+    def stop(self, reason: str) -> None:
+        self.said.append(f"stop: {reason}")
+
+    def at(self, now: float) -> str | None:
+        """The verdict after a look at that time."""
+        self.now = now
+        self.dog.look()
+        return self.watch.verdict.reason if self.watch.verdict else None
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_an_agent_hears_a_beat_every_two_seconds(scene: Scene) -> None:
+    for tenth in range(81):
+        scene.at(tenth / 10)
+    assert scene.said == ["beat"] * 4
+
+
+def test_a_launch_within_its_bounds_goes_on(scene: Scene) -> None:
+    scene.watch.expect(LAUNCH)
+    for second in range(100):
+        scene.watch.heard()
+        assert scene.at(second) is None
+    assert not scene.closed.is_set()
+
+
+def test_an_agent_silent_for_five_seconds_is_cut_at_once(scene: Scene) -> None:
+    scene.watch.expect(LAUNCH)
+    assert scene.at(5.0) is None
+    assert scene.at(5.1) == "link_lost"
+    assert scene.closed.wait(10)
+    assert not any(word.startswith("stop") for word in scene.said)
+
+
+def test_a_launch_past_its_deadline_is_asked_to_stop_and_cut_two_seconds_later(scene: Scene) -> None:
+    scene.watch.expect(LAUNCH)
+    scene.now = 100.1
+    scene.watch.heard()
+    assert scene.at(100.1) == "deadline"
+    assert scene.said[-1] == "stop: the launch took longer than it may"
+    assert scene.at(100.1 + STOP_GRACE_S - 0.1) == "deadline"
+    assert not scene.watch.cut
+    scene.at(100.1 + STOP_GRACE_S)
+    assert scene.watch.cut
+    assert scene.closed.wait(10)
+
+
+def test_an_agent_that_answers_in_time_keeps_its_line(scene: Scene) -> None:
+    scene.cancelled.add("r")
+    scene.watch.expect(LAUNCH)
+    assert scene.at(1.0) == "worker_lost"
+    scene.watch.expect(None)
+    assert scene.at(60.0) is None
+    assert not scene.closed.is_set()
+
+
+def test_only_the_cancelled_run_is_stopped(scene: Scene) -> None:
+    scene.cancelled.add("another")
+    scene.watch.expect(LAUNCH)
+    assert scene.at(1.0) is None
+
+
+def test_a_lost_lease_cuts_at_once_also_where_nothing_is_waited_for(scene: Scene) -> None:
+    scene.lost.set()
+    assert scene.at(1.0) == "fenced"
+    assert scene.closed.wait(10)
+
+
+def test_a_stopping_worker_stops_every_launch(scene: Scene) -> None:
+    scene.watch.expect(LAUNCH)
+    scene.stopping.set()
+    assert scene.at(1.0) == "worker_lost"
+    assert scene.said == ["stop: the worker was told to stop"]
+
+
+def test_the_first_verdict_stands(scene: Scene) -> None:
+    scene.watch.expect(LAUNCH)
+    scene.cancelled.add("r")
+    assert scene.at(1.0) == "worker_lost"
+    scene.lost.set()
+    assert scene.at(1.5) == "worker_lost"
+
+
+def test_a_line_that_was_cut_keeps_its_verdict(scene: Scene) -> None:
+    scene.lost.set()
+    scene.at(1.0)
+    scene.watch.expect(LAUNCH)
+    assert scene.watch.verdict is not None
+
+
+def test_a_store_that_cannot_be_read_for_a_while_stops_nothing(scene: Scene) -> None:
+    def unreadable(runs: object) -> set[str]:
+        raise StoreError("locked")
+
+    scene.dog.cancelled = unreadable
+    scene.watch.expect(LAUNCH)
+    assert scene.at(1.0) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watchdog_that_dies_stops_its_worker() -> None:
+    stopping = threading.Event()
+    dog = Watchdog(lambda runs: runs, stopping, period_s=0.001)
+    watch = Watch(threading.Event(), lambda: None)
+    watch.concern = "a bug"  # type: ignore[assignment]  # that is the bug
+    dog.watches.add(watch)
+    dog.start()
+    wait_for(stopping.is_set, "the end of the worker")

@@ -1,0 +1,201 @@
+"""The first screens of the page: a run for every word, runs that are still going, and hostile names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from farm_reports.results import (
+    Accuracy,
+    Cell,
+    Finding,
+    Fit,
+    Latency,
+    Launches,
+    Nearest,
+    RuledOut,
+    Ship,
+)
+from reports_support import (
+    DIGITS,
+    HOSTILE,
+    SEED,
+    Made,
+    Samples,
+    accuracy_gate,
+    base_ms,
+    board,
+    changed,
+    grid,
+    latency_gate,
+    limit_fit,
+    measured_cell,
+    run,
+    ships,
+    some_fit_gate,
+    value,
+)
+
+
+def demo() -> Made:
+    """One board, six variants, limits and gates: what a first run looks like."""
+    made = grid(1, 6)
+    cells = limit_fit(made.results.cells, -0.3)
+    near = Finding(name="NEAR_FLOOR", text="The median is below 100 times the floor of the harness (1.6 \u00b5s).",
+                   do="Read differences below 160 \u00b5s with care; a larger input moves the time away from the floor.")  # fmt: skip
+    cells = [c.model_copy(update={"findings": [near]}) if c.variant == "distilled" else c for c in cells]
+    boards_ = tuple(made.results.boards)
+    return changed(
+        made, cells=cells, ship=ships(cells, boards_), verdict="passed",
+        run=run(name=None, preset="quick", smallest_effect=0.021),
+        gates=[latency_gate(cells, "int8-qdq", 0.5), accuracy_gate(cells, "int8-qdq"), some_fit_gate(boards_)],
+        sentence="int8-qdq is 2.4 x faster on local and inside all limits.", headline="int8-qdq is 2.4 x faster on local",
+    )  # fmt: skip
+
+
+def limited(made: Made, bound_ms: float, verdict: str) -> Made:
+    """The grid with limits on int8-qdq; its latency gate ends in `verdict` where the bound is passed."""
+    cells = limit_fit(made.results.cells, -0.3)
+    boards_ = tuple(made.results.boards)
+    gates = [
+        latency_gate(cells, "int8-qdq", bound_ms, verdict),
+        accuracy_gate(cells, "int8-qdq"),
+        some_fit_gate(boards_),
+    ]
+    return changed(
+        made,
+        cells=cells,
+        ship=ships(cells, boards_),
+        gates=gates,
+        headline="int8-qdq wins on 5 of 8 boards, int8-pc on 3",
+    )
+
+
+def measured() -> Made:
+    return grid(8, 12)
+
+
+def passed() -> Made:
+    made = limited(grid(8, 12), 40, "passed")
+    return changed(
+        made, verdict="passed", sentence="int8-qdq wins on 5 of 8 boards, int8-pc on 3, and inside all limits."
+    )
+
+
+def failed() -> Made:
+    made = limited(grid(8, 12), 18, "failed")
+    made = with_states(made)
+    sentence = "int8-qdq misses a limit on vim4: p50 19.5 ms (19.4 to 19.6), limit 18 ms."
+    return changed(made, verdict="failed", sentence=sentence)
+
+
+def with_states(made: Made) -> Made:
+    """One cell of every state that is not measured."""
+    cells = list(made.results.cells)
+    plan = {3: ("not_run", "the provider has no kernel for QLinearConv"), 17: ("failed", "load: onnxruntime: opset 22 is not supported"),
+            30: ("invalid", "5 of 12 blocks were rejected: INTERFERENCE"), 41: ("screened_out", "3.1 x the best fitting time")}  # fmt: skip
+    for index, (state, reason) in plan.items():
+        cell = cells[index]
+        gone = {} if state == "screened_out" else {"latency_ms": Latency(**dict.fromkeys(("p50", "p90", "p95", "p99"), value(None, reason=reason))),
+                                                     "versus_baseline": None, "fit": Fit(verdict="not_measured")}  # fmt: skip
+        cells[index] = cell.model_copy(update={"state": state, "reason": reason, **gone})
+    return changed(made, cells=cells, ship=ships(cells, tuple(made.results.boards)))
+
+
+def inconclusive() -> Made:
+    made = limited(grid(8, 12), 19.5, "inconclusive")
+    sentence = "1 of 3 gates is undecided: int8-qdq on vim4, p50 19.5 ms (19.4 to 19.6), limit 19.5 ms."
+    return changed(made, verdict="inconclusive", sentence=sentence)
+
+
+def not_run_cell(cell: Cell, reason: str) -> Cell:
+    empty = value(None, reason=reason)
+    return cell.model_copy(
+        update={
+            "state": "not_run", "reason": reason, "versus_baseline": None, "launches": Launches(valid=0, dropped=0, lost=3),
+            "iterations": 0, "latency_ms": Latency(p50=empty, p90=empty, p95=empty, p99=empty), "peak_rss_bytes": empty,
+            "accuracy": Accuracy(metric=None, value=None, reason=reason), "fit": Fit(verdict="not_measured"),
+            "load_ms": empty, "first_ms": empty, "findings": [], "cpu_ms_per_inference": empty,
+        }
+    )  # fmt: skip
+
+
+def invalid() -> Made:
+    made = grid(8, 12)
+    lost = {"am69-sk": "link lost 4 times in 10 minutes", "vim4": "the host key changed"}
+    boards_ = [at.model_copy(update={"reason": lost.get(at.name)}) for at in made.results.boards]
+    cells = [not_run_cell(c, lost[c.board]) if c.board in lost else c for c in made.results.cells]
+    sentence = (
+        "2 of 8 boards were not measured: am69-sk (link lost 4 times in 10 minutes), vim4 (the host key changed)."
+    )
+    headline = "distilled is 6.9 to 8.1 x faster on 6 of 8 boards"
+    return changed(made, boards=boards_, cells=cells, ship=ships(cells, tuple(boards_)), verdict="invalid", sentence=sentence,
+                   headline=headline)  # fmt: skip
+
+
+def nothing() -> Made:
+    """All not_run: the only board was never reached."""
+    made = demo()
+    reason = "connection refused by 192.0.2.7 port 22"
+    cells = [not_run_cell(cell, reason) for cell in made.results.cells]
+    boards_ = [
+        board(
+            "rpi5-lab", 0, model=None, arch=None, kernel=None, python=None, onnxruntime=None, agent=None, reason=reason
+        )
+    ]
+    cells = [cell.model_copy(update={"board": "rpi5-lab"}) for cell in cells]
+    bare = Made(made.results, {})
+    return changed(bare, boards=boards_, cells=cells, ship=[], gates=[], verdict="invalid", sentence="Nothing was measured: rpi5-lab "
+                   "(connection refused by 192.0.2.7 port 22).", headline="", run=run(smallest_effect=None))  # fmt: skip
+
+
+def partial(blocks: int, *, board_count: int = 2) -> Made:
+    """A run that is still going, after `blocks` complete blocks of each board; after 0 nothing has a figure."""
+    made = grid(board_count, 6)
+    rng = np.random.default_rng(SEED)
+    cells = []
+    for index, at in enumerate(made.results.boards):
+        for kind in DIGITS:
+            cell = measured_cell(rng, at.name, kind, base_ms(index, board_count), valid=blocks)
+            running = cell.model_copy(
+                update={"state": "not_run", "reason": "not yet", "fit": Fit(verdict="not_measured")}
+            )
+            cells.append(not_run_cell(cell, "not yet") if blocks == 0 else running)
+    gates = [latency_gate(cells, "int8-qdq", 40, "not_measured")]
+    sentence = f"Running: {0 if not blocks else 37} of 96 cells, block {blocks} of 8. Provisional, no verdict yet."
+    samples = made.samples if blocks else {}
+    return changed(Made(made.results, samples), cells=cells, gates=gates, verdict="invalid", sentence=sentence, headline="",
+                   ship=[], run=run(status="partial", finished=None, smallest_effect=None))  # fmt: skip
+
+
+def hostile() -> Made:
+    """Names and reasons that try to break out of HTML, SVG, JSON, XML and Markdown."""
+    made = demo()
+    renamed = dict(zip([kind.name for kind in DIGITS], ["fp32", *HOSTILE, "a|b\nc"], strict=True))
+    cells = []
+    samples: Samples = {}
+    for cell in made.results.cells:
+        name = renamed[cell.variant]
+        finding = Finding(name="NOISY", text=f"text {HOSTILE[0]} {HOSTILE[2]}", do=HOSTILE[1])
+        cells.append(cell.model_copy(update={"variant": name, "findings": [finding]}))
+        samples[cell.board, name, cell.point_key] = made.samples[cell.board, cell.variant, cell.point_key]
+    cells[4] = not_run_cell(cells[4], HOSTILE[0] + HOSTILE[2])
+    variants = [
+        v.model_copy(update={"name": renamed[v.name], "file": HOSTILE[0], "recipe": HOSTILE[2]})
+        for v in made.results.variants
+    ]
+    ship = [Ship(board="local", variant=renamed["fp16"], probability_best=0.5, tied=[HOSTILE[1]], nearest=Nearest(variant=HOSTILE[2], why=HOSTILE[0]),
+                 ruled_out=[RuledOut(variant=HOSTILE[2], why=HOSTILE[0])])]  # fmt: skip
+    return changed(Made(made.results, samples), cells=cells, variants=variants, ship=ship, sentence=f"{HOSTILE[0]} wins {HOSTILE[2]}",
+                   headline=f"{HOSTILE[1]} & {HOSTILE[0]}", run=run(name=HOSTILE[0]))  # fmt: skip
+
+
+FIRST_SCREENS = {
+    "measured": measured,
+    "passed": passed,
+    "failed": failed,
+    "inconclusive": inconclusive,
+    "invalid": invalid,
+    "partial": lambda: partial(5),
+    "not_run": nothing,
+    "demo": demo,
+}

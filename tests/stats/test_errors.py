@@ -1,0 +1,82 @@
+"""How often a comparison errs, and how often it sees what is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from farm_reports.stats.compare import changes
+from farm_reports.stats.power import LEVEL, MARGIN, READING, SAME, planned_blocks
+from noise import CLASSES, RUN_BIAS, Floats, generator, normal, paired
+
+RUNS = 2000
+REJECTIONS = 0.0175  # 99.9 % band of 1 % over 2,000 runs
+MARGINS = 0.015  # of 1 % over 4,000
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_variant_against_itself_is_rarely_called_different(name: str) -> None:
+    estimates, low, high = changes(paired(generator(21), RUNS, 10, CLASSES[name]), LEVEL / 2, RUN_BIAS)
+    assert np.sum((low > 0) | (high < 0)) <= 35
+    assert abs(np.mean(estimates)) <= 0.0005
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_variant_against_itself_gets_no_word_on_an_uncalibrated_board(name: str) -> None:
+    _, low, high = changes(paired(generator(22), RUNS, 8, CLASSES[name]), READING, 0.005)
+    assert np.sum((low > MARGIN) | (high < -MARGIN)) <= 2
+
+
+@pytest.mark.parametrize(("effect", "power"), [(0.01, 0.35), (0.02, 0.985), (0.05, 0.995)])
+def test_changes_are_seen(effect: float, power: float) -> None:
+    draws = paired(generator(23), RUNS, 20, CLASSES["typical"], effect=float(np.log1p(effect)))
+    _, low, _ = changes(draws, READING, RUN_BIAS)
+    assert np.mean(low > MARGIN) >= power
+
+
+@pytest.mark.parametrize("blocks", [12, 20, 40])
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_truth_at_a_margin_is_rarely_called_beyond_it(name: str, blocks: int) -> None:
+    draws = at_zero(name, blocks)
+    _, low, high = changes(draws, LEVEL, RUN_BIAS)
+    assert np.mean(low + MARGIN > MARGIN) <= MARGINS
+    assert np.mean(high - MARGIN < -MARGIN) <= MARGINS
+    assert np.mean((high + SAME < SAME) & (low + SAME > -SAME)) <= MARGINS
+    assert np.mean((high - SAME < SAME) & (low - SAME > -SAME)) <= MARGINS
+
+
+def test_without_the_floor_the_same_check_fails() -> None:
+    _, low, high = changes(at_zero("noisy", 40), LEVEL, 0.0)
+    assert np.mean(low > 0) > MARGINS
+    assert np.mean(high < 0) > MARGINS
+
+
+def test_no_change_is_called_no_worse_than_two_percent() -> None:
+    _, _, high = changes(at_zero("typical", 20), LEVEL, RUN_BIAS)
+    assert np.mean(high < SAME) >= 0.99
+
+
+@pytest.mark.parametrize("gates", [1, 5, 20, 100])
+def test_a_run_in_which_nothing_changed_rarely_fails_however_many_gates_it_has(gates: int) -> None:
+    blocks = planned_blocks(8, gates)
+    draws = normal(generator(25), (RUNS, gates, blocks), 0.0085) + normal(generator(26), (RUNS, gates, 1), RUN_BIAS)
+    _, low, _ = changes(draws, LEVEL / gates, RUN_BIAS)
+    assert np.mean((low > 0).any(axis=1)) <= REJECTIONS
+
+
+@pytest.mark.parametrize("gates", [1, 5, 20, 100])
+def test_the_planned_blocks_can_decide_every_gate_and_one_fewer_cannot(gates: int) -> None:
+    blocks = planned_blocks(1, gates)
+    for truth in (-0.1, 0.1):
+        extreme = np.full((gates, blocks), truth)
+        _, low, high = changes(extreme, LEVEL / gates, 0.0)
+        assert (low == truth).all()
+        assert (high == truth).all()
+        _, low, _ = changes(extreme[:, 1:], LEVEL / gates, 0.0)
+        assert np.isneginf(low).all()
+
+
+def at_zero(name: str, blocks: int) -> Floats:
+    """Differences without a change: two launches each, and the bias of the run."""
+    rng = generator(24)
+    return normal(rng, (4000, blocks), np.sqrt(2) * CLASSES[name].launch) + normal(rng, (4000, 1), RUN_BIAS)

@@ -1,0 +1,132 @@
+"""What to ship, and the sentence that says so."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from farm_reports import judge
+from farm_reports.results import Results
+from farm_reports.tables import BoardRecord
+from noise import generator
+from tables_support import POINT, SIZES, TIMES, launch, launches, tables
+
+OTHER = POINT.replace("/1/", "/4/")
+PAIR = ("fp32", "int8")
+
+
+def run(times: dict[tuple[str, str], float], boards: tuple[str, ...], sd: float = 0.003, **fields: object) -> Results:
+    """A run in which `times` overrides the time of (board, variant)."""
+    rng = generator(3)
+    names = tuple(dict.fromkeys(["fp32", *(name for _, name in times)]))
+    records = launches(
+        boards,
+        names,
+        time_ns=lambda board, name, _: times.get((board, name), TIMES.get(name, 4e6)) * rng.lognormal(0, sd),
+    )
+    return judge.results(tables(records, boards=boards, names=names, **fields))
+
+
+def test_one_winner_on_one_board() -> None:
+    assert (
+        run({("rpi5", "int8"): 2e6}, ("rpi5",)).headline == "int8 is 2.0 x faster on rpi5. No limit or budget was set."
+    )
+
+
+def test_one_winner_on_every_board_shows_the_range_of_ratios() -> None:
+    results = run({("a", "int8"): 2e6, ("b", "int8"): 1.6e6}, ("a", "b"), limits={"size": "2MB"})
+    assert results.headline == "int8 is 2.0 to 2.5 x faster on every board and inside all limits."
+
+
+def test_different_winners_are_counted() -> None:
+    times = {("a", "int8"): 2e6, ("b", "int8"): 2e6, ("c", "int8"): 6e6, ("c", "half"): 2e6, ("a", "half"): 3e6}
+    results = run({**times, ("b", "half"): 3e6}, ("a", "b", "c"))
+    assert results.headline.startswith("int8 wins on 2 of 3 boards, half on 1.")
+
+
+def test_many_boards_are_counted_by_type() -> None:
+    boards = tuple(BoardRecord(f"b{i:02}", {"type": "pi5" if i < 8 else "nano"}) for i in range(14))
+    times = {(board.name, "int8"): 2e6 if index < 8 else 6e6 for index, board in enumerate(boards)}
+    records = launches(
+        [board.name for board in boards], PAIR, time_ns=lambda board, name, _: times.get((board, name), 4e6)
+    )
+    results = judge.results(tables(records, boards=boards, names=PAIR))
+    assert results.headline.startswith(
+        "int8 wins on 8 of 14 boards, fp32 on 6 (pi5: int8 on 8 of 8, nano: fp32 on 6 of 6)"
+    )
+
+
+def test_the_baseline_wins() -> None:
+    assert run({("rpi5", "int8"): 6e6}, ("rpi5",)).headline.startswith("Nothing is faster than fp32 on rpi5.")
+    both = run({("a", "int8"): 6e6, ("b", "int8"): 6e6}, ("a", "b"))
+    assert both.headline.startswith("Nothing is faster than fp32 on any board.")
+
+
+def test_a_winner_that_is_slower_than_a_ruled_out_baseline_is_not_called_faster() -> None:
+    results = run({("rpi5", "int8"): 6e6}, ("rpi5",), limits={"size": "1MB"})
+    assert results.headline == "int8 is the fastest variant that fits on rpi5 and inside all limits."
+    (ship,) = results.ship
+    assert ship.ruled_out[0].why == "size 1.21 MB, limit 1 MB; 1.5 x as fast as int8"
+
+
+def test_none_fits_and_the_nearest_is_named() -> None:
+    results = run({("rpi5", "int8"): 2e6}, ("rpi5",), limits={"latency_p50": "1.9ms"})
+    assert results.verdict == "failed"
+    assert results.headline == results.sentence
+    assert results.headline.startswith("No variant meets all limits on rpi5; the nearest is int8: p50 2 ms (")
+    assert results.headline.endswith("), limit 1.9 ms.")
+    (ship,) = results.ship
+    assert (ship.variant, ship.nearest is not None) == (None, True)
+
+
+def test_two_that_cannot_be_told_apart_are_both_named_with_their_difference() -> None:
+    results = run({("rpi5", "int8"): 2e6, ("rpi5", "int8-pc"): 2.002e6}, ("rpi5",))
+    (ship,) = results.ship
+    assert ship.probability_best is not None
+    assert 0.05 < ship.probability_best < 0.95
+    assert len(ship.tied) == 1
+    assert "cannot be told apart on rpi5 (" in results.headline
+    assert " %, 95 % CI " in results.headline
+
+
+def test_the_same_seed_draws_the_same_probabilities() -> None:
+    one, other = (run({("rpi5", "int8"): 2e6, ("rpi5", "b"): 2.01e6}, ("rpi5",)).ship for _ in range(2))
+    assert one == other
+
+
+def test_the_best_point_of_a_board_is_what_ships() -> None:
+    rng = generator(4)
+    slow = launches(names=PAIR, point=POINT)
+    fast = [
+        launch(100 + i, "rpi5", name, 50 + i // 2, TIMES[name] / 2 * rng.lognormal(0, 0.003), point=OTHER)
+        for i, name in enumerate(PAIR * 8)
+    ]
+    results = judge.results(tables([*slow, *fast], names=PAIR, points=(POINT, OTHER)))
+    (ship,) = results.ship
+    assert (ship.variant, ship.point_key) == ("int8", OTHER)
+    assert results.headline.startswith("int8 is 2.3 x faster on rpi5.")
+
+
+def test_variants_that_could_not_run_are_ruled_out_with_their_reason() -> None:
+    records = [r for r in launches() if r.variant != "struct50"]
+    records.append(launch(999, "rpi5", "struct50", 2, 0, state="failed", outcome="CRASH(11)", phase=0))
+    (ship,) = judge.results(tables(records)).ship
+    assert [(out.variant, out.why) for out in ship.ruled_out] == [("struct50", "failed: CRASH(11)")]
+
+
+@pytest.mark.parametrize("size", [999, 1_000_000, 12_345_678])
+def test_sizes_are_written_as_limits_are(size: int) -> None:
+    given = tables(limits={"size": "1B"})
+    variants = tuple(dataclasses.replace(v, bytes=size) for v in given.variants)
+    (ship,) = judge.results(dataclasses.replace(given, variants=variants)).ship
+    shown = {999: "999 B", 1_000_000: "1 MB", 12_345_678: "12.3 MB"}[size]
+    assert ship.ruled_out[0].why == f"size {shown}, limit 1 B"
+    assert set(SIZES) == {out.variant for out in ship.ruled_out}
+
+
+def test_nothing_measured_says_so() -> None:
+    results = judge.results(tables([]))
+    assert results.headline == "Nothing was measured."
+    assert results.verdict == "invalid"
+    assert results.sentence.startswith("1 of 1 boards was not measured: rpi5 (no launch was measured)")

@@ -1,0 +1,469 @@
+"""From tables to results: cells, limits, gates, words."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from farm_reports import judge
+from farm_reports.results import Cell, Gate, Results
+from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables
+from noise import CLASSES, RUN_BIAS, generator, slots
+from tables_support import NAMES, POINT, TIMES, launch, launches, score, tables, variant
+
+DEMO = {"latency_p50": "20ms", "accuracy": "-1pt", "size": "1MB"}
+
+
+def cell(results: Results, name: str, board: str = "rpi5", point: str = POINT) -> Cell:
+    return next(c for c in results.cells if (c.board, c.variant, c.point_key) == (board, name, point))
+
+
+def gate(results: Results, metric: str) -> Gate:
+    return next(gate for gate in results.gates if gate.metric == metric)
+
+
+def word(results: Results, name: str = "int8") -> str:
+    versus = cell(results, name).versus_baseline
+    assert versus is not None
+    return versus.verdict
+
+
+def flat(ratio: float, jitter: float = 0.0) -> list[LaunchRecord]:
+    """Launches in which int8 takes `ratio` of fp32's time, exactly or with an alternating jitter."""
+    return launches(
+        time_ns=lambda _, name, block: 4e6 * (ratio if name == "int8" else 1) * (1 + jitter * (-1) ** block)
+    )
+
+
+def test_the_demo_passes_and_says_what_is_ruled_out_and_why() -> None:
+    results = judge.results(tables(limits=DEMO, ship=("int8",)))
+    assert results.verdict == "passed"
+    assert results.sentence == "int8 is 2.3 x faster on rpi5 and inside all limits."
+    assert [(g.kind, g.metric, g.verdict) for g in results.gates] == [
+        ("limit", "latency_p50", "passed"),
+        ("limit", "accuracy", "passed"),
+        ("limit", "size", "passed"),
+        ("some_fit", "all limits", "passed"),
+    ]
+    (ship,) = results.ship
+    assert ship.variant == "int8"
+    assert [(out.variant, out.why) for out in ship.ruled_out] == [
+        ("struct50", "accuracy -6.2 pt, limit -1 pt; 1.3 x as fast as int8"),
+        ("fp32", "size 1.21 MB, limit 1 MB"),
+    ]
+    assert results.counts.faster == 2
+
+
+def test_without_limits_the_run_is_measured() -> None:
+    results = judge.results(tables())
+    assert results.verdict == "measured"
+    assert results.gates == []
+    assert results.sentence == "struct50 is 3.1 x faster on rpi5. No limit or budget was set."
+
+
+def test_the_document_validates_and_has_no_absent_value() -> None:
+    document = judge.results(tables(limits=DEMO, ship=("int8",))).document()
+    assert Results.model_validate(document).document() == document
+    energy = document["cells"][0]["energy_mj"]
+    assert (energy["value"], energy["reason"]) == (None, "no power sensor")
+    assert document["cells"][0]["throttle"] == "unknown"
+
+
+def test_two_names_of_one_file_are_never_called_faster_or_slower() -> None:
+    """Twenty whole runs on a typical board, each A/A pair measured in launches of its own."""
+    twins = (variant("a", sha256="f" * 64), variant("b", sha256="f" * 64))
+    for seed in range(20):
+        rng = generator(seed)
+        noise = slots(rng, 1, 24, CLASSES["typical"])[0]
+        bias = rng.normal(0, RUN_BIAS)
+        records = [
+            launch(i, "rpi5", name, i // 2 + 10, 4e6 * math.exp(noise[i] + bias * (name == "b")))
+            for i, name in enumerate(("a", "b", "b", "a") * 6)
+        ]
+        results = judge.results(tables(records, names=("a", "b"), variants=twins))
+        assert word(results, "b") in {"same", "undecided"}
+        assert "SAME_FILE" in {finding.name for finding in cell(results, "b").findings}
+        assert cell(results, "a").latency_ms != cell(results, "b").latency_ms
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(0.98, "faster"), (1.02, "slower"), (1.0, "same")])
+def test_the_word_follows_the_interval(ratio: float, expected: str) -> None:
+    assert word(judge.results(tables(flat(ratio), names=("fp32", "int8")))) == expected
+
+
+def test_swapping_baseline_and_variant_mirrors_the_comparison() -> None:
+    records = launches(names=("fp32", "int8"), sd=0.01)
+    one = cell(judge.results(tables(records, names=("fp32", "int8"))), "int8").versus_baseline
+    other = cell(judge.results(tables(records, names=("int8", "fp32"))), "fp32").versus_baseline
+    assert one is not None
+    assert other is not None
+    assert (one.verdict, other.verdict) == ("faster", "slower")
+    mirrored = [1 / (value or 0) for value in (other.ratio, other.high, other.low)]
+    assert [one.ratio, one.low, one.high] == pytest.approx(mirrored, rel=1e-12)
+
+
+def test_the_order_of_variants_and_launches_changes_nothing() -> None:
+    records = launches()
+    given = tables(records, limits=DEMO, ship=("int8",))
+    mixed = dataclasses.replace(given, launches=tuple(reversed(records)), variants=tuple(reversed(given.variants)))
+    one, other = judge.results(given), judge.results(mixed)
+    assert (one.sentence, one.gates, one.ship, one.cells) == (other.sentence, other.gates, other.ship, other.cells)
+
+
+def test_the_median_is_the_hodges_lehmann_estimate_of_launch_medians() -> None:
+    records = [r for r in launches() if r.variant == "fp32"]
+    logs = np.log([r.p50_ns or 0 for r in records])
+    i, j = np.triu_indices(8)
+    expected = math.exp(np.median((logs[i] + logs[j]) / 2)) / 1e6
+    assert cell(judge.results(tables()), "fp32").latency_ms.p50.value == pytest.approx(expected, rel=1e-12)
+
+
+# validity
+
+
+def without(records: list[LaunchRecord], blocks: range, **fields: object) -> list[LaunchRecord]:
+    return [dataclasses.replace(r, **fields) if r.block - 10 in blocks else r for r in records]  # type: ignore[arg-type]  # any field
+
+
+def test_seven_valid_blocks_are_invalid_and_eight_give_a_verdict() -> None:
+    names = ("fp32", "int8")
+    seven = judge.results(tables(launches(names=names, blocks=7), names=names))
+    assert word(seven) == "invalid"
+    assert cell(seven, "int8").reason == "7 valid blocks, 8 are needed"
+    assert seven.verdict == "invalid"
+    assert word(judge.results(tables(launches(names=names, blocks=8), names=names))) == "faster"
+
+
+@pytest.mark.parametrize(("rejected", "expected"), [(13, "invalid"), (12, "faster")])
+def test_more_than_half_of_the_attempted_blocks_rejected_is_invalid(rejected: int, expected: str) -> None:
+    records = launches(names=("fp32", "int8"), blocks=24)
+    records = without(records, range(rejected), state="rejected", dropped="INTERFERENCE")
+    results = judge.results(tables(records, names=("fp32", "int8")))
+    assert word(results) == expected
+    assert cell(results, "int8").launches.dropped == rejected
+
+
+def test_a_block_that_was_rejected_by_its_last_launch_counts_as_one() -> None:
+    """The store drops a block by naming the reason at its last launch and 'block_lost' at the others."""
+    records = launches(names=("fp32", "int8"), blocks=24)
+    records = [
+        dataclasses.replace(r, dropped="INTERFERENCE" if r.variant == "int8" else "block_lost") if r.block < 23 else r
+        for r in records
+    ]
+    assert word(judge.results(tables(records, names=("fp32", "int8")))) == "invalid"
+
+
+@pytest.mark.parametrize("lost", [0, 1, 50])
+def test_lost_launches_never_count_against_a_comparison(lost: int) -> None:
+    records = launches(names=("fp32", "int8"))
+    more = [
+        launch(1000 + i, "rpi5", name, 10 + i % 8, 0, state="lost", outcome="link_lost", attempt=i // 8 + 1)
+        for i in range(lost)
+        for name in ("fp32", "int8")
+    ]
+    again = [dataclasses.replace(r, attempt=100) for r in records]
+    results = judge.results(tables([*again, *more], names=("fp32", "int8")))
+    assert word(results) == "faster"
+    assert cell(results, "int8").launches.lost == lost
+
+
+def test_noisy_data_that_decide_stay_decided_and_carry_the_finding() -> None:
+    results = judge.results(tables(launches(names=("fp32", "int8"), sd=0.06), names=("fp32", "int8")))
+    assert word(results) == "faster"
+    assert "NOISY" in {finding.name for finding in cell(results, "int8").findings}
+
+
+# limits
+
+
+@pytest.mark.parametrize(
+    ("jitter", "limit", "fit"), [(0.01, "4.1ms", "yes"), (0.01, "3.9ms", "no"), (0.05, "4ms", "undecided")]
+)
+def test_an_absolute_limit_is_judged_on_the_interval_of_the_cells_own_median(
+    jitter: float, limit: str, fit: str
+) -> None:
+    results = judge.results(tables(flat(1.0, jitter), names=("fp32", "int8"), limits={"latency_p50": limit}))
+    assert cell(results, "int8").fit.verdict == fit
+
+
+def test_a_missed_limit_of_a_shipped_variant_fails_the_run_and_names_itself() -> None:
+    results = judge.results(tables(limits={"latency_p50": "1.5ms"}, ship=("int8",)))
+    assert results.verdict == "failed"
+    assert results.sentence.startswith("int8 misses a limit on rpi5: p50 1.7 ms (1.7 to 1.71), limit 1.5 ms")
+    worst = gate(results, "latency_p50").worst
+    assert worst is not None
+    assert worst.variant == "int8"
+
+
+def test_a_slow_variant_that_is_not_meant_to_ship_fails_nothing() -> None:
+    results = judge.results(tables(limits={"latency_p50": "1.5ms"}))
+    assert results.verdict == "passed"
+    assert [g.kind for g in results.gates] == ["some_fit"]
+
+
+def test_a_relative_limit_is_judged_at_alpha_over_m_and_shows_that_interval() -> None:
+    limits, ship = {"latency_p50": "0.5x"}, ("int8", "struct50")
+    results = judge.results(tables(launches(blocks=8), limits=limits, ship=ship))
+    found = cell(results, "int8").versus_baseline
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.gate_low is not None
+    assert found.gate_high is not None
+    assert found.gate_low < found.low < found.high < found.gate_high
+    assert gate(results, "latency_p50").verdict == "passed"
+    assert cell(results, "int8").fit.verdict == "yes"
+    assert cell(judge.results(tables(limits=limits)), "int8").versus_baseline is not None
+    ungated = cell(judge.results(tables(limits=limits)), "int8").versus_baseline
+    assert ungated is not None
+    assert ungated.gate_low is None
+
+
+def test_a_relative_limit_that_the_interval_straddles_is_inconclusive() -> None:
+    results = judge.results(tables(flat(1.05), names=("fp32", "int8"), limits={"latency_p50": "+5%"}, ship=("int8",)))
+    assert results.verdict == "inconclusive"
+    assert results.sentence.startswith("1 of 2 gates is undecided: int8 on rpi5, p50 +5.0 % (")
+    assert results.sentence.endswith(", limit +5 %.")
+
+
+def test_the_baseline_meets_a_relative_limit_only_where_it_allows_no_change() -> None:
+    assert cell(judge.results(tables(limits={"latency_p50": "+5%"})), "fp32").fit.verdict == "yes"
+    assert cell(judge.results(tables(limits={"latency_p50": "0.9x"})), "fp32").fit.verdict == "no"
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "fits"),
+    [
+        ("accuracy", "-6.2pt", ["fp32", "int8", "struct50"]),
+        ("accuracy", "-0.2pt", ["fp32", "int8"]),
+        ("accuracy", "-0.1pt", ["fp32"]),
+        ("accuracy", "0.988", ["fp32", "int8"]),
+        ("size", "400kB", ["int8", "struct50"]),
+        ("size", "0.3x", ["int8"]),
+        ("peak_memory", "61MB", ["fp32", "int8", "struct50"]),
+        ("peak_memory", "59MB", []),
+        ("peak_memory", "+5%", ["fp32", "int8", "struct50"]),
+    ],
+)
+def test_size_accuracy_and_memory_limits(metric: str, limit: str, fits: list[str]) -> None:
+    results = judge.results(tables(limits={metric: limit}))
+    assert [c.variant for c in results.cells if c.fit.verdict == "yes"] == fits
+
+
+def test_energy_without_a_sensor_is_not_measured_and_never_passes() -> None:
+    results = judge.results(tables(limits={"energy": "40mJ"}, ship=("int8",)))
+    assert (results.verdict, gate(results, "energy").verdict) == ("invalid", "not_measured")
+    assert "no power sensor" in results.sentence
+
+
+def test_a_mean_error_must_stay_below_its_limit() -> None:
+    scores = {("rpi5", name): {"metric": "mae", "value": value} for name, value in (("fp32", 0.2), ("int8", 0.4))}
+    results = judge.results(tables(names=("fp32", "int8"), scores=scores, limits={"accuracy": "0.3"}))
+    assert [c.fit.verdict for c in results.cells] == ["yes", "no"]
+
+
+def test_tails_need_their_iterations_and_a_limit_on_them_waits_for_them() -> None:
+    few = judge.results(tables(with_samples(125), limits={"latency_p99": "9ms"}, ship=("int8",), samples=samples(125)))
+    p99 = cell(few, "int8").latency_ms.p99
+    assert p99.value is None
+    assert p99.reason is not None
+    assert p99.reason.endswith("< 2000")
+    assert gate(few, "latency_p99").verdict == "not_measured"
+    many = judge.results(tables(with_samples(900), limits={"latency_p99": "9ms"}, ship=("int8",), samples=samples(900)))
+    assert gate(many, "latency_p99").verdict == "passed"
+    assert cell(many, "int8").latency_ms.p95.value is not None
+
+
+def test_a_relative_limit_on_the_tail_is_paired_over_launches() -> None:
+    given = tables(with_samples(900), limits={"latency_p99": "0.9x"}, ship=("int8",), samples=samples(900))
+    assert gate(judge.results(given), "latency_p99").verdict == "passed"
+
+
+def samples(count: int) -> dict[int, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    rng = generator(7)
+    return {r.id: (TIMES[r.variant] * rng.lognormal(0, 0.02, count)).astype(np.int64) for r in launches()}
+
+
+def with_samples(count: int) -> list[LaunchRecord]:
+    found = samples(count)
+    return [dataclasses.replace(r, n=count, p50_ns=int(np.median(found[r.id]))) for r in launches()]
+
+
+# states and boards
+
+
+def test_a_shipped_variant_that_fails_by_itself_fails_its_gates() -> None:
+    records = [r for r in launches() if r.variant != "int8"]
+    records.append(launch(999, "rpi5", "int8", 2, 0, state="failed", outcome="NON_FINITE", phase=0, kind="evaluate"))
+    results = judge.results(tables(records, limits=DEMO, ship=("int8",)))
+    assert (cell(results, "int8").state, cell(results, "int8").reason) == ("failed", "NON_FINITE")
+    assert results.verdict == "failed"
+    assert results.sentence.startswith("int8 could not run on rpi5: NON_FINITE")
+    assert results.counts.failed == 1
+    assert "NON_FINITE" in {finding.name for finding in cell(results, "int8").findings}
+
+
+def test_a_variant_refused_before_any_board_is_not_run_and_fails_its_gates() -> None:
+    given = tables(launches(names=("fp32", "int8")), names=("fp32", "int8"), limits=DEMO, ship=("broken",))
+    broken = variant("broken", sha256=None, bytes=None, opset=None, reason="truncated file")
+    results = judge.results(dataclasses.replace(given, variants=(*given.variants, broken)))
+    assert (cell(results, "broken").state, cell(results, "broken").reason) == ("not_run", "truncated file")
+    assert results.verdict == "failed"
+    assert results.counts.not_run == 1
+
+
+def test_a_lost_board_leaves_its_gates_not_measured_and_is_named() -> None:
+    boards = (BoardRecord("rpi5", {}), BoardRecord("nano", {}, reason="host key changed"))
+    results = judge.results(tables(launches(("rpi5",)), boards=boards, limits=DEMO, ship=("int8",)))
+    assert results.verdict == "invalid"
+    assert results.sentence == "1 of 2 boards was not measured: nano (host key changed)."
+    assert {c.state for c in results.cells if c.board == "nano"} == {"not_run"}
+    assert gate(results, "size").verdict == "not_measured"
+
+
+def test_a_failed_limit_wins_over_a_lost_board() -> None:
+    boards = (BoardRecord("rpi5", {}), BoardRecord("nano", {}, reason="link lost"))
+    results = judge.results(tables(launches(("rpi5",)), boards=boards, limits={"size": "0.1x"}, ship=("int8",)))
+    assert results.verdict == "failed"
+
+
+def test_fewer_boards_are_enough_where_that_was_asked_for() -> None:
+    boards = (BoardRecord("rpi5", {}), BoardRecord("nano", {}, reason="link lost"))
+    results = judge.results(tables(launches(("rpi5",)), boards=boards, min_boards=1))
+    assert results.verdict == "measured"
+
+
+def test_what_the_store_knows_of_a_cell_stands() -> None:
+    given = tables(launches(names=("fp32", "int8")))
+    cells = (*given.cells[:2], CellRecord("rpi5", "struct50", POINT, "not_run", "inputs differ"))
+    results = judge.results(dataclasses.replace(given, cells=cells))
+    assert (cell(results, "struct50").state, cell(results, "struct50").reason) == ("not_run", "inputs differ")
+
+
+def test_absolute_figures_need_one_launch_and_compare_nothing() -> None:
+    given = tables(launches(blocks=1), compare=False, planned=1, samples=samples(3000))
+    results = judge.results(given)
+    assert results.verdict == "measured"
+    assert all(c.state == "measured" and c.versus_baseline is None for c in results.cells)
+    p50 = cell(results, "fp32").latency_ms.p50
+    assert p50.low is not None
+    assert p50.reason == "one launch: the interval is that of its iterations"
+    assert results.run.smallest_effect is None
+    assert set(results.counts.model_dump().values()) == {0}
+
+
+def test_every_cell_is_counted_once() -> None:
+    boards = (BoardRecord("rpi5", {}), BoardRecord("nano", {}, reason="link lost"))
+    counts = judge.results(tables(launches(("rpi5",)), boards=boards)).counts
+    assert (counts.faster, counts.not_run) == (2, 3)
+    assert sum(counts.model_dump().values()) == 5
+
+
+def test_the_smallest_effect_grows_with_the_noise() -> None:
+    quiet, noisy = (judge.results(tables(launches(sd=sd))).run.smallest_effect for sd in (0.002, 0.03))
+    assert quiet is not None
+    assert noisy is not None
+    assert 0.02 < quiet < noisy
+
+
+# findings
+
+
+def findings(records: list[LaunchRecord]) -> set[str]:
+    return {finding.name for finding in cell(judge.results(tables(records)), "int8").findings}
+
+
+def test_near_floor_is_found_below_a_hundred_floors_and_not_above() -> None:
+    floor = launch(0, "rpi5", "@floor", 0, 17_500, phase=0)
+    assert "NEAR_FLOOR" in findings([floor, *launches()])
+    assert "NEAR_FLOOR" not in findings([dataclasses.replace(floor, p50_ns=16_500), *launches()])
+
+
+def test_a_shared_processor_is_a_note_and_drops_nothing() -> None:
+    busy = [dataclasses.replace(r, facts={**r.facts, "cpu_ns": 300_000_000}) for r in launches()]
+    assert "INTERFERENCE" in findings(busy)
+    assert "INTERFERENCE" not in findings(launches())
+    assert judge.results(tables(busy)).verdict == "measured"
+
+
+def test_several_threads_are_judged_by_their_wait() -> None:
+    waits = [dataclasses.replace(r, facts={**r.facts, "threads": 2, "run_queue_ns": 20_000_000}) for r in launches()]
+    assert "INTERFERENCE" in findings(waits)
+
+
+def test_reported_findings_come_once_with_what_to_do() -> None:
+    few = ({"name": "FEW_ITERATIONS", "text": "12 iterations in 3 s"},)
+    records = [dataclasses.replace(r, findings=few) for r in launches()]
+    found = [f for f in cell(judge.results(tables(records)), "int8").findings if f.name == "FEW_ITERATIONS"]
+    assert [(f.text, bool(f.do)) for f in found] == [("12 iterations in 3 s", True)]
+
+
+@pytest.mark.parametrize(("resolution", "found"), [(0.9, True), (0.3, False)])
+def test_a_dataset_that_cannot_resolve_the_accuracy_limit_is_named(resolution: float, *, found: bool) -> None:
+    scores = {("rpi5", name): {**score(name), "rows": 497, "resolution_pt": resolution} for name in NAMES}
+    results = judge.results(tables(scores=scores, limits={"accuracy": "-0.3pt"}))
+    texts = [f.text for f in cell(results, "int8").findings if f.name == "SMALL_DATASET"]
+    assert texts == (["497 rows tell differences from 0.9 pt on; the limit is -0.3 pt."] if found else [])
+
+
+# partial runs
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 5, 6])
+def test_a_run_that_is_still_going_decides_nothing(blocks: int) -> None:
+    done = launches(blocks=blocks)
+    owed = [
+        dataclasses.replace(launch(500 + i, "rpi5", name, 10 + blocks, 0), state="pending", n=None)
+        for i, name in enumerate(NAMES)
+    ]
+    given = tables([*done, *owed], partial=True, limits=DEMO, ship=("int8",))
+    results = judge.results(given)
+    assert results.run.status == "partial"
+    assert results.sentence == f"Running: 0 of 3 cells, block {blocks} of 8. Provisional, no verdict yet."
+    assert {(c.state, c.reason) for c in results.cells} == {("not_run", "not yet")}
+    assert {g.verdict for g in results.gates} == {"not_measured"}
+    assert results.ship == []
+    versus = cell(results, "int8").versus_baseline
+    assert (versus is None) == (blocks == 0)
+    if versus is not None:
+        assert (versus.verdict, versus.provisional) == ("undecided", True)
+        assert versus.reason == {1: "range of 1 block", 5: "range of 5 blocks", 6: "95 % interval"}[blocks]
+
+
+def test_up_to_five_blocks_show_their_range() -> None:
+    records = launches(blocks=5, sd=0.02)
+    versus = cell(judge.results(cancelled(records)), "int8").versus_baseline
+    ratios = sorted(
+        (int8.p50_ns or 0) / (fp32.p50_ns or 1)
+        for fp32, int8 in zip(
+            (r for r in records if r.variant == "fp32"), (r for r in records if r.variant == "int8"), strict=True
+        )
+    )
+    assert versus is not None
+    assert (versus.low, versus.high) == pytest.approx((ratios[0], ratios[-1]), rel=1e-9)
+
+
+def test_a_run_that_was_interrupted_after_its_planned_blocks_decides_nothing() -> None:
+    results = judge.results(cancelled(launches(blocks=8)))
+    assert word(results) == "undecided"
+
+
+def test_a_board_that_is_done_is_judged_while_another_still_runs() -> None:
+    given = tables(launches(("rpi5",)), boards=("rpi5", "nano"), partial=True)
+    results = judge.results(given)
+    assert cell(results, "int8").state == "measured"
+    assert cell(results, "int8", "nano").reason == "not yet"
+    assert results.sentence.startswith("Running: 3 of 6 cells")
+
+
+def cancelled(records: list[LaunchRecord]) -> Tables:
+    rest = [dataclasses.replace(launch(900 + i, "rpi5", n, 99, 0), state="cancelled") for i, n in enumerate(NAMES)]
+    return tables([*records, *rest], partial=True)
+
+
+def test_scores_are_shown_as_they_came() -> None:
+    found = cell(judge.results(tables()), "int8").accuracy
+    assert found.model_dump(exclude_defaults=True) == score("int8")

@@ -1,0 +1,74 @@
+"""The reconciler's questions, and the view of a run."""
+
+from __future__ import annotations
+
+from farm_orchestrator import store
+from farm_orchestrator.store import BoardView, Running, Store
+from store_support import RUN, Clock, Lane, insert, measured, narrow, part, rows
+
+
+def test_boards_with_work_and_no_holder_are_due_once_per_pause(state: Store, clock: Clock) -> None:
+    insert(state, part(board="b0"), part(board="b1"))
+    assert store.due_boards(state, 1.0) == ["b0", "b1"]
+    assert store.due_boards(state, 1.0) == []
+    clock.pass_s(3.1)
+    assert store.due_boards(state, 1.0) == ["b0", "b1"]
+    store.unkick(state, ["b1"])
+    assert store.due_boards(state, 1.0) == ["b1"]
+
+
+def test_a_held_board_is_not_due_and_a_dead_holders_board_is(state: Store, clock: Clock) -> None:
+    insert(state, part(blocks=1))
+    lane = Lane(state).start()
+    assert store.due_boards(state, 1.0) == []
+    lane.run(narrow, launches=4)
+    lane.claim()
+    clock.pass_s(6.1)
+    assert store.due_boards(state, 1.0) == ["b0"], "its last launch is still running"
+
+
+def test_boards_of_runs_that_are_unattached_or_cancelled_are_not_due(state: Store) -> None:
+    insert(state, part(), attached=False)
+    assert store.due_boards(state, 1.0) == []
+    store.attach(state, RUN)
+    store.cancel(state, RUN)
+    assert store.due_boards(state, 1.0) == []
+
+
+def test_a_duplicated_hint_finds_the_board_held_or_without_work(state: Store) -> None:
+    insert(state, part())
+    lane = Lane(state).start()
+    assert store.acquire(state, "b0", "twin", 6) is None
+    lane.run(narrow)
+    lane.stop()
+    before = rows(state)
+    late = Lane(state, owner="twin").start()
+    assert late.try_claim() is None
+    assert rows(state) == before
+
+
+def test_a_run_closes_once(state: Store) -> None:
+    insert(state, part())
+    assert store.close_finished(state) == []
+    Lane(state).start().run(narrow)
+    assert store.close_finished(state) == [RUN]
+    assert store.close_finished(state) == []
+
+
+def test_one_caller_wins_the_report(state: Store) -> None:
+    insert(state, part())
+    assert [store.claim_report(state, RUN) for _ in range(3)] == [True, False, False]
+
+
+def test_a_snapshot_says_what_each_board_is_at(state: Store) -> None:
+    insert(state, part(board="b0"), part(board="b1"))
+    lane = Lane(state).start()
+    lane.end(lane.claim(), measured())
+    row = lane.claim().row
+    seen = store.snapshot(state, RUN)
+    running = Running(row.variant, row.point, 0, 1, 0, state.now())
+    assert seen.boards == (
+        BoardView("b0", {"done": 1, "pending": 5, "running": 1}, running, 0, 0.0, None, None),
+        BoardView("b1", {"pending": 7}, None, 0, 0.0, None, None),
+    )
+    assert (seen.state, seen.cancel) == ("open", False)
