@@ -219,6 +219,8 @@ def broken_promises(farm: Farm, *, whole: bool = True) -> list[str]:
     faults = [f"open: {row}" for row in farm.rows() if row.state in OPEN]
     faults += [fault for part in farm.parts for fault in _of_blocks(farm, part, whole=whole)]
     faults += [fault for part in farm.parts for fault in _of_journal(farm.journal(part.name), part.name)]
+    told = {line["launch"] for part in farm.parts for line in farm.journal(part.name)}
+    faults += [f"no board knows {row}" for row in farm.rows(state=State.DONE) if f"{row.id}.{row.fence}" not in told]
     return faults + _of_files(farm)
 
 
@@ -229,7 +231,9 @@ def _of_blocks(farm: Farm, part: Part, *, whole: bool) -> list[str]:
         same = farm.rows(board=part.name, block=slot.block, variant=slot.variant)
         used = [row for row in same if row.state == State.DONE and row.dropped is None]
         if len(used) != 1 and (whole or len(used) > 1):
-            faults.append(f"{part.name} block {slot.block} {slot.variant}: {len(used)} results, {[r.state for r in same]}")
+            faults.append(
+                f"{part.name} block {slot.block} {slot.variant}: {len(used)} results, {[r.state for r in same]}"
+            )
     for block in {row.block for row in farm.rows(board=part.name)}:
         rows = farm.rows(board=part.name, block=block, state=State.DONE, dropped=None)
         if len({row.attempt for row in rows}) > 1:

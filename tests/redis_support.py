@@ -33,7 +33,8 @@ class PrivateRedis:
         )  # fmt: skip
         until = time.monotonic() + START_S
         while self.say("PING") != "PONG":
-            assert time.monotonic() < until and self.process.poll() is None, "redis-server does not answer"
+            assert time.monotonic() < until, "redis-server does not answer"
+            assert self.process.poll() is None, "redis-server ended at once"
             time.sleep(0.02)
         return self.process
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from farm_reports.results import (
@@ -30,6 +32,7 @@ from reports_support import (
     limit_fit,
     measured_cell,
     run,
+    score,
     ships,
     some_fit_gate,
     value,
@@ -130,6 +133,50 @@ def invalid() -> Made:
     headline = "distilled is 6.9 to 8.1 x faster on 6 of 8 boards"
     return changed(made, boards=boards_, cells=cells, ship=ships(cells, tuple(boards_)), verdict="invalid", sentence=sentence,
                    headline=headline)  # fmt: skip
+
+
+def two_points() -> Made:
+    """One board with one and with four threads."""
+    made = grid(1, 6)
+    cells, samples = [], {}
+    for threads, times in ((1, 2.6), (4, 1.0)):
+        key = f"CPUExecutionProvider/default/big/{threads}/stock/burst/tight"
+        for cell in made.results.cells:
+            faster = cell.latency_ms.model_copy(update={"p50": value((cell.latency_ms.p50.value or 0) * times, 0.006)})
+            point = cell.point.model_copy(update={"threads": threads})
+            cells.append(cell.model_copy(update={"point": point, "point_key": key, "latency_ms": faster}))
+            samples[cell.board, cell.variant, key] = (
+                made.samples[cell.board, cell.variant, cell.point_key] * times
+            ).astype(np.int64)
+    ship = [Ship(board="local", variant="distilled", probability_best=0.99, point_key=cells[-1].point_key)]
+    return changed(Made(made.results, samples), cells=cells, ship=ship)
+
+
+def without_labels() -> Made:
+    """No labelled rows: nothing on the page may be called accuracy."""
+    made = grid(2, 6)
+    cells = [
+        cell.model_copy(update={"accuracy": score(replace(kind, top1=None))})
+        for cell in made.results.cells
+        for kind in DIGITS
+        if kind.name == cell.variant
+    ]
+    return changed(made, cells=cells)
+
+
+def without_comparisons() -> Made:
+    """One launch each, absolute figures."""
+    made = grid(2, 6)
+    cells = [cell.model_copy(update={"versus_baseline": None}) for cell in made.results.cells]
+    return changed(made, cells=cells, run=run(preset="mlperf", smallest_effect=None), sentence="Absolute figures of one launch a "
+                   "variant: no comparison, no limit.", headline="")  # fmt: skip
+
+
+def with_no_winner(made: Made) -> Made:
+    """The first board has no variant inside its limits."""
+    near = Nearest(variant="int8-qdq", why="p50 0.09 ms, limit 0.05 ms")
+    ship = Ship(board=made.results.boards[0].name, variant=None, probability_best=None, nearest=near)
+    return changed(made, ship=[ship, *made.results.ship[1:]])
 
 
 def nothing() -> Made:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import variants_support as make
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+import variants_support as make
 
 MADE: dict[str, Callable[[], bytes]] = {}
 BESIDE: dict[str, Callable[[Path], None]] = {}
@@ -193,7 +194,7 @@ def gelu_op20() -> bytes:
 
 
 def _external(location: str, length: int = 64, dims: tuple[int, ...] = (4, 4)) -> bytes:
-    """x @ w with the 64 bytes of w in `location`."""
+    """A product with the 64 bytes of w in `location`."""
     tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=dims, data_location=TensorProto.EXTERNAL)
     for key, text in (("location", location), ("offset", "0"), ("length", str(length))):
         tensor.external_data.add(key=key, value=text)
@@ -212,7 +213,10 @@ def _beside(check: int | None, fragment: str, content: bytes, lay: Callable[[Pat
 
 
 def _data(name: str, size: int = 64) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(np.ones(size // 4, np.float32).tobytes()) and None
+    def lay(folder: Path) -> None:
+        (folder / name).write_bytes(np.ones(size // 4, np.float32).tobytes())
+
+    return lay
 
 
 def _nothing(_folder: Path) -> None:

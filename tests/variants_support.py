@@ -40,7 +40,7 @@ def model(
 
 
 def dense(inputs: int = 4, classes: int = 3, *, batch: int | str = "N", dtype: int = TensorProto.FLOAT) -> ModelProto:
-    """logits = x @ w"""
+    """One product: x @ w -> logits."""
     numpy_type = helper.tensor_dtype_to_np_dtype(dtype)
     return model(
         [helper.make_node("MatMul", ["x", "w"], ["logits"])],

@@ -18,6 +18,7 @@ HOST = "127.0.0.1"
 READY_S = 20.0
 STEP_S = 0.01
 ATTEMPTS = 8
+SBIN = "/usr/sbin:/usr/local/sbin:/sbin"  # not on every user's PATH
 PRIVSEP = Path("/run/sshd")
 IN_USE = re.compile(r"Address already in use|Cannot bind")
 MARK = "FARM_LAB"
@@ -88,7 +89,7 @@ def mark(places: BoardPlaces) -> str:
 
 def program() -> str:
     """The path of sshd, which insists on being called by it. Raises LabError."""
-    found = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin:/sbin")
+    found = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}")
     if found is None:
         raise LabError("no sshd on this machine; install the OpenSSH server (Debian: apt-get install openssh-server)")
     return found

@@ -34,7 +34,7 @@ def validate(source: Document, model: type[ModelT]) -> ModelT:
 
 def read(path: Path | str) -> Document:
     """The document in a file of at most 1 MiB of UTF-8. Raises DocumentError."""
-    name = str(path)
+    name = _shown(Path(path))
     try:
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
@@ -54,6 +54,12 @@ def document(text: str, name: str) -> Document:
     if len(text) > SIZE_LIMIT:
         raise DocumentError([_too_large(name, len(text))])
     return build(text, name)
+
+
+def _shown(path: Path) -> str:
+    """As short as it can be told from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path)
 
 
 def _too_large(name: str, size: int) -> Problem:

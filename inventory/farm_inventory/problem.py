@@ -1,10 +1,12 @@
 """What is wrong in a file a person wrote, told as a compiler tells it."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SOURCE_WIDTH = 100
+SECRET = re.compile(r"(?<=:)[^\s:/@]+(?=@)|(?<=password=)[^\s&'\"]+", re.IGNORECASE)  # of a URL
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -34,7 +36,7 @@ class Problem:
     def _excerpt(self) -> list[str]:
         if self.line is None or self.column is None or not (self.source or "").strip():
             return []
-        shown, caret = _window(self.source or "", self.column - 1)
+        shown, caret = _window(SECRET.sub(_stars, self.source or ""), self.column - 1)
         gutter = f"  {self.line} | "
         return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * caret + "^"]
 
@@ -60,6 +62,11 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 def printable(text: str) -> str:
     """`text` without anything a terminal would obey."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _stars(found: re.Match[str]) -> str:
+    """As many as were there: the caret below must stay right."""
+    return "*" * len(found[0])
 
 
 def _window(source: str, at: int) -> tuple[str, int]:

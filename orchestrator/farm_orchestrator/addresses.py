@@ -1,10 +1,12 @@
 """What the addresses of the store and of the broker may look like."""
 
+import re
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 SQLITE = "sqlite:///"
 REDIS = ("redis", "rediss", "redis+socket")
+LOGIN = re.compile(r"://(.*)@", re.DOTALL)
 SECRET_KEYS = {"password", "passwd", "pass"}
 
 
@@ -29,25 +31,22 @@ def broker_address(text: str, folder: Path) -> str:
 
 
 def holds_password(text: str) -> bool:
-    if "://" not in text:
-        return False
-    url = _split(text)
-    return bool(url.password) or bool(SECRET_KEYS & {key.lower() for key, _ in parse_qsl(url.query)})
+    login = LOGIN.search(text)
+    keys = {part.partition("=")[0].lower() for part in re.split("[?&]", text)[1:]}
+    return (login is not None and ":" in login[1]) or bool(SECRET_KEYS & keys)
 
 
 def without_password(text: str) -> str:
-    """The address as it may be shown."""
-    if not holds_password(text):
-        return text
-    url = _split(text)
-    place = url.netloc.rpartition("@")[2]
-    return url._replace(netloc=f"***@{place}" if url.password else url.netloc, query="").geturl()
+    """The address as it may be shown: it may hold what was meant to be a password even where it is no URL."""
+    return LOGIN.sub("://***@", text).partition("?")[0] if holds_password(text) else text
 
 
 def _split(text: str) -> SplitResult:
     try:
         url = urlsplit(text)
         _ = url.port
-    except ValueError as error:
-        raise ValueError(f"is no URL: {error}") from None
+    except ValueError:
+        raise ValueError(
+            "is no URL with a host and a port; percent-encode `#`, `/`, `?` and `@` in a password"
+        ) from None
     return url

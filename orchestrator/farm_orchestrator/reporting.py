@@ -156,6 +156,7 @@ def _run_facts(found: Stored) -> Json:
         "against": None,
         "git": run.facts["git"],
         "farm_version": run.facts["farm_version"],
+        "synthetic": any(row.facts.get("synthetic") for row in found.launches),
     }
 
 

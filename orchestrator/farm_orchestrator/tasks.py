@@ -1,5 +1,7 @@
 """The worker: one process, a thread per lane, told by its first line what to do, ended by the end of its stdin."""
 
+import functools
+import importlib
 import logging
 import os
 import signal
@@ -12,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from celery import Celery
 
 from farm_orchestrator import broker
@@ -23,6 +26,7 @@ from farm_orchestrator.store.identity import identity
 from farm_orchestrator.transport import open_channel
 from farm_orchestrator.watchdog import Watchdog
 from farm_orchestrator.world import Pace, World
+from farm_reports.stats.launch import summarise
 
 LANES_MAX = 500
 LANES_MIN = 16  # threads are started as they are needed; a second command's boards are not known at the start
@@ -93,6 +97,7 @@ def add_lane(app: Celery, world: World, lanes: Lanes) -> None:
     kick = broker.kicker(app)
 
     def lane(board: str) -> None:
+        load_libraries()
         with lanes.one():
             try:
                 drain(board, world, kick)
@@ -100,6 +105,18 @@ def add_lane(app: Celery, world: World, lanes: Lanes) -> None:
                 LOG.exception("lane of %s", board)
 
     app.task(name=broker.LANE)(lane)
+
+
+@functools.cache
+def load_libraries() -> None:
+    """What the end of the first launch would wait for is loaded while its agent starts."""
+
+    def load() -> None:
+        for name in ("pyarrow.parquet", "farm_orchestrator.plan"):
+            importlib.import_module(name)
+        summarise(np.arange(1, 1000))
+
+    threading.Thread(target=load, name="libraries", daemon=True).start()
 
 
 def stop_with(stopping: threading.Event, stdin: IO[bytes]) -> None:

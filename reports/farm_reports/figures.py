@@ -31,7 +31,9 @@ class Clock:
     per_ms: float
 
     def bare(self, ms: float) -> str:
-        return number(ms * self.per_ms)
+        """As `number`; below one unit still three significant digits."""
+        value = ms * self.per_ms
+        return f"{value:#.3g}" if 0 < value < 0.9995 else number(value)
 
     def write(self, ms: float) -> str:
         return f"{self.bare(ms)}{GAP}{self.unit}"

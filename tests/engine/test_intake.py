@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from farm_agents import wire
 
+from farm_agents import wire
 from farm_orchestrator.intake import BYTES_MAX, SAMPLES_MAX, Answer, Intake, check_json
 
 LAUNCH = "7.3"

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import engine_support as support
 import numpy as np
 import pytest
-from engine_support import Farm, make_farm, variant, wait_for, world_of
 
+import engine_support as support
+from engine_support import Farm, make_farm, variant, wait_for, world_of
 from farm_orchestrator import store
 from farm_orchestrator.errors import HostKeyChanged, Unreachable
 from farm_orchestrator.lane import drain
@@ -26,7 +27,7 @@ NONSENSE = (
 )  # fmt: skip
 
 
-def stand_in_farm(folder: Path, **fields: object) -> Farm:
+def stand_in_farm(folder: Path, **fields: Any) -> Farm:
     return make_farm(folder, python=support.stand_in(folder / "stand-in"), **fields)
 
 
@@ -160,7 +161,8 @@ def test_an_agent_that_is_not_to_be_believed_costs_its_launch_and_nothing_else(m
 
 
 @pytest.mark.parametrize(
-    ("mode", "why"), [("escape", "../../../secret"), ("liar", hashlib.sha256(b"12345").hexdigest()), ("two", "sent twice")]
+    ("mode", "why"),
+    [("escape", "../../../secret"), ("liar", hashlib.sha256(b"12345").hexdigest()), ("two", "sent twice")],
 )
 def test_outputs_that_are_not_what_the_agent_said_are_refused(mode: str, why: str, tmp_path: Path) -> None:
     farm = enemy_farm(tmp_path, mode)
@@ -314,11 +316,11 @@ def test_a_lane_whose_lease_was_taken_by_another_commits_nothing(tmp_path: Path)
 
 def test_a_cut_by_the_watchdog_is_told_by_its_reason(tmp_path: Path) -> None:
     """The agent neither ends the launch when asked nor speaks again: two seconds later its line is cut."""
-    farm = enemy_farm(tmp_path, "stubborn")
+    farm = enemy_farm(tmp_path, "silent")
     with world_of(farm, pace=Pace(silence_s=1000.0)) as world:
         lane = threading.Thread(target=drained, args=(world,))
         lane.start()
-        wait_for(lambda: (farm.folder / "transcripts").exists(), "a launch")
+        wait_for((farm.folder / "transcripts").exists, "a launch")
         store.cancel(farm.store, support.RUN)
         lane.join(support.DEADLINE_S)
     (row,) = farm.rows(block=0)

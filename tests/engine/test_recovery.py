@@ -1,20 +1,21 @@
 """Whatever dies, the run ends with exactly one committed result for every launch that was owed."""
 
-import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
-import engine_support as support
 import pytest
-from engine_support import Farm, finish, make_farm, running, tend, wait_for
-from redis_support import PrivateRedis
 
+import engine_support as support
+from engine_support import Farm, finish, make_farm, running, tend, wait_for
 from farm_orchestrator import failpoint, store
 from farm_orchestrator.broker import HINT_S, LANE, LANES, make_app
 from farm_orchestrator.engine import Engine, start_worker
 from farm_orchestrator.model import State
 from farm_orchestrator.reconcile import reconcile
+from redis_support import PrivateRedis
 
 EARLIER = {"after_requeue": "after_claim"}  # nothing is queued again before a worker died with a launch in hand
 PLACES = [(name, ("folder", "redis")[index % 2]) for index, name in enumerate(failpoint.NAMES)]
@@ -167,7 +168,7 @@ def test_two_boards_are_measured_at_the_same_time(tmp_path: Path) -> None:
     farm = make_farm(tmp_path, boards=2, blocks=2)
     with running(farm) as engine:
         finish(farm, engine)
-    spans = {board: [(row.t0, row.t1) for row in farm.rows(board=board)] for board in ("b0", "b1")}
+    spans = {board: [(row.t0 or 0, row.t1 or 0) for row in farm.rows(board=board)] for board in ("b0", "b1")}
     assert any(a0 < b1 and b0 < a1 for a0, a1 in spans["b0"] for b0, b1 in spans["b1"]), spans
     assert support.broken_promises(farm) == []
 
@@ -175,18 +176,14 @@ def test_two_boards_are_measured_at_the_same_time(tmp_path: Path) -> None:
 def test_nothing_is_left_running_when_the_command_is_killed(tmp_path: Path) -> None:
     """The command is played by a child: its death closes the worker's stdin."""
     farm = held(tmp_path)
-    told, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
-        engine = Engine.try_start(farm.settings)
-        os.write(tell, str(engine.worker.pid if engine else 0).encode())
-        signal.pause()
-    worker = int(os.read(told, 32))
-    try:
-        until_measuring(farm, None)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    argv = [sys.executable, str(Path(__file__).parent / "command.py"), farm.settings.line().decode()]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True) as command:
+        assert command.stdout is not None
+        worker = int(command.stdout.readline())
+        try:
+            until_measuring(farm, None)
+        finally:
+            command.kill()
     wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the end of the worker")
     assert support.agents_of(farm) == []
     assert [row.outcome for row in farm.rows(state=State.LOST)] == ["worker_lost"]

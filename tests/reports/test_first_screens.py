@@ -5,14 +5,26 @@ from __future__ import annotations
 import re
 
 import pytest
-from reports_screens import FIRST_SCREENS, failed, measured, nothing, partial, passed, with_states
-from reports_support import Made, Samples, board, changed, grid, run
-from tables_support import launches, tables
 
 from farm_reports import judge, page
 from farm_reports.results import Results
 from farm_reports.sections import header, verdict
 from farm_reports.sections.view import View
+from reports_html import Tags
+from reports_screens import (
+    FIRST_SCREENS,
+    failed,
+    measured,
+    nothing,
+    partial,
+    passed,
+    two_points,
+    with_states,
+    without_comparisons,
+    without_labels,
+)
+from reports_support import Made, Samples, board, changed, grid, run
+from tables_support import launches, tables
 
 WORDS = {
     "measured": ("v-measured", "Measured"),
@@ -155,7 +167,7 @@ def test_a_judged_run_is_drawn_with_its_limits() -> None:
     results = judge.results(tables(limits=limits, ship=("int8",)))
     html = drawn(results)
     assert "<span>Passed</span>" in html
-    assert '<li><b>struct50</b> accuracy -6.2 pt, limit -0.3 pt' in html
+    assert "<li><b>struct50</b> accuracy -6.2 pt, limit -0.3 pt" in html
     assert html.count("misses accuracy") == 1
     assert html.count("misses p50") == 1
 
@@ -169,7 +181,11 @@ def test_a_judged_run_without_comparisons_shows_no_ratio() -> None:
 
 def test_cells_without_a_figure_say_their_state_and_reason() -> None:
     html = rendered(with_states(measured()))
-    for state, reason in (("not_run", "no kernel for QLinearConv"), ("failed", "opset 22"), ("invalid", "5 of 12 blocks")):
+    for state, reason in (
+        ("not_run", "no kernel for QLinearConv"),
+        ("failed", "opset 22"),
+        ("invalid", "5 of 12 blocks"),
+    ):
         assert f'class="hatch {state}"' in html
         assert html.count(reason) >= 2, "in the matrix and in the trust section"
 
@@ -181,17 +197,43 @@ def test_a_screened_out_cell_is_drawn_with_its_interval_and_has_no_violin() -> N
     tile = re.search(r'<td class="h\S+ screened[^>]*>.*?</td>', html)
     assert tile is not None
     assert "<em>screened out</em>" in tile[0]
-    assert re.search(r"<small>[\d.]+–[\d.]+</small>", tile[0])
+    assert re.search(r"<small>[\d.]+\u2013[\d.]+</small>", tile[0])
     assert "dotted: screened out" in html
     assert f"<title>{cell.variant}: median" in html, "other boards have it"
     charts = html[html.index('<section id="distributions"') : html.index('<section id="tradeoffs"')]
-    board_chart = charts[charts.index(f"<h3 class=\"bh\">{cell.board} ") :].split("<h3")[1]
+    board_chart = charts[charts.index(f'<h3 class="bh">{cell.board} ') :].split("<h3")[1]
     assert f"<title>{cell.variant}: median" not in board_chart
     assert [c.number for c in body(made).counts if c.word == "screened out"] == [1]
 
 
+def test_without_labels_nothing_is_called_accuracy() -> None:
+    html = rendered(without_labels())
+    text = " ".join(Tags(html).words).lower()
+    assert "accuracy" not in text
+    assert "closeness against latency" in text
+    assert 'data-l="Closeness"' in html
+
+
+def test_points_are_told_apart_by_what_differs_and_the_winner_is_at_its_own() -> None:
+    html = rendered(two_points())
+    assert '<th scope="row">local, 1 thread' in html
+    assert '<th scope="row">local, 4 threads' in html
+    matrix = html[html.index('<section id="matrix"') : html.index('<section id="compare"')]
+    rows = matrix.split("<tr>")[2:]
+    assert [" ship" in row for row in rows] == [False, True]
+
+
+def test_without_comparisons_the_page_shows_absolute_figures_only() -> None:
+    html = rendered(without_comparisons())
+    assert "Absolute figures, without a comparison." in html
+    assert "faster" not in " ".join(Tags(html[html.index('<section id="matrix"') :]).words)
+    assert 'id="m-x"' not in html
+
+
 def test_strips_name_what_a_reader_of_a_copy_must_know() -> None:
-    made = changed(grid(2, 6), run=run(synthetic=True), boards=[board("rpi5-8g", lab=True), board("rpi4-4g", 1, lab=True)])
+    made = changed(
+        grid(2, 6), run=run(synthetic=True), boards=[board("rpi5-8g", lab=True), board("rpi4-4g", 1, lab=True)]
+    )
     words = [strip.word for strip in header.strips(View(made.results, made.samples))]
     assert words == ["Synthetic", "Lab"]
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
-from reports_screens import FIRST_SCREENS, hostile
-from reports_support import Made, grid
 
 from farm_reports import page
+from reports_screens import FIRST_SCREENS, hostile
+from reports_support import Made, grid
 
 WIDTHS = {"wide": 1440, "narrow": 390}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -70,7 +70,8 @@ def test_without_style_every_number_is_there_and_one_copy_of_each_wide_chart(chr
         tab.goto((tmp_path / "plain.html").as_uri())
         text = tab.inner_text("body")
         charts = tab.eval_on_selector_all(
-            "#distributions svg, #tradeoffs svg", "all => all.filter(s => s.checkVisibility()).map(s => s.width.baseVal.value)"
+            "#distributions svg, #tradeoffs svg",
+            "all => all.filter(s => s.checkVisibility()).map(s => s.width.baseVal.value)",
         )
         icon = tab.eval_on_selector("#verdict svg", "icon => icon.getBoundingClientRect().width")
     assert charts == [1050, 1050]
@@ -89,7 +90,7 @@ def test_the_metric_switch_works_without_script(chromium: Browser, strict_site: 
         for metric in ("p50", "mem"):
             tab.locator(f'label[for="m-{metric}"]').click()
             shown.append(cell.inner_text().split("\n")[0])
-    assert [text[-2:] for text in shown] == ["6×", "ms", "MB"]
+    assert [text[-2:] for text in shown] == ["6\u00d7", "ms", "MB"]
 
 
 def test_the_board_switch_works_without_script(chromium: Browser, strict_site: str, tmp_path: Path) -> None:
@@ -128,6 +129,10 @@ def test_a_large_page_keeps_to_its_width(chromium: Browser, tmp_path: Path, size
             tab = context.new_page()
             tab.goto(file.as_uri())
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            rows = tab.eval_on_selector_all(
+                ".heat tbody tr", "all => all.map(row => row.getBoundingClientRect().height)"
+            )
+            assert max(rows) <= 52
 
 
 def test_with_script_the_reader_can_filter_sort_and_change_the_theme(chromium: Browser, tmp_path: Path) -> None:

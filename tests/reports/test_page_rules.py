@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
-from reports_screens import FIRST_SCREENS, HOSTILE, hostile, partial
-from reports_support import Made, grid
 
 from farm_reports import page
+from reports_html import Tags
+from reports_screens import FIRST_SCREENS, hostile, partial
+from reports_support import HOSTILE, Made, grid
 
 REQUESTS = {"src", "srcset", "action", "formaction", "poster", "background", "cite", "ping"}
 OUR_SCRIPTS = {"", "application/json"}
@@ -20,34 +20,6 @@ OLD_WORDS = (
     "accuracy budget", "no regression", "noise floor by board", "differences from baseline", "over budget",
     "--samples", "farm.result/v1", "farm doctor", "regressed", "improved", "equivalent",
 )  # fmt: skip
-
-
-class Tags(HTMLParser):
-    """Every start tag with its attributes, and the text of scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.raw: dict[str, list[str]] = {"script": [], "style": []}
-        self.words: list[str] = []
-        self.inside = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        self.inside = tag if tag in self.raw else ""
-        if self.inside:
-            self.raw[tag].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self.inside:
-            self.raw[self.inside][-1] += data
-        else:
-            self.words.append(data)
 
 
 def rendered(made: Made) -> str:

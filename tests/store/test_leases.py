@@ -77,6 +77,17 @@ def test_a_lease_that_ran_out_is_told_to_its_holder_alone(state: Store, clock: C
     assert (old.lost.is_set(), new.lost.is_set()) == (True, False)
 
 
+def test_a_lease_that_ran_out_is_lost_even_when_nobody_took_the_board(
+    state: Store, clock: Clock, leases: Leases
+) -> None:
+    insert(state, part())
+    lease = leases.hold("b0")
+    clock.pass_s(7)
+    leases.beat()
+    assert lease is not None
+    assert lease.lost.is_set()
+
+
 def test_a_lease_taken_again_does_not_vouch_for_the_one_before(state: Store, clock: Clock, leases: Leases) -> None:
     insert(state, part())
     old = leases.hold("b0")
@@ -146,6 +157,7 @@ def test_a_clock_set_back_does_not_leave_a_board_waiting_for_hours(state: Store,
     store.board_loss(state, "b0", "gone")
     clock.pass_s(-86400)
     assert not store.load_run(state, RUN).attached
+    assert store.due_boards(state, 1.0) == [], "nobody stands behind the run"
     store.resume(state, RUN)
     assert store.due_boards(state, 1.0) == ["b0"]
     assert Lane(state).start().run(narrow) == len(rows(state))

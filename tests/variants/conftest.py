@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import variants_support as make
 from onnx import ModelProto
 
+import variants_support as make
 from farm_orchestrator import variants
 from farm_orchestrator.variants.records import Checked, VariantSet
 

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-import variants_support as make
-from variants_corpus import EXPECTED, corpus
 
+import variants_support as make
 from farm_orchestrator import variants
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.variants.records import Checked
+from variants_corpus import EXPECTED, corpus
 
 
 @pytest.fixture(scope="module")

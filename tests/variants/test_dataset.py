@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import variants_support as make
 from onnx import TensorProto
 
+import variants_support as make
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import Feeds
 from farm_orchestrator.variants.arrays import read
@@ -23,10 +23,13 @@ YAML = "dataset: {file: %s, inputs: {x: images}, scale: {x: 0.5}, labels: y}"
 @pytest.fixture
 def rows(tmp_path: Path) -> dict[str, np.ndarray]:
     """Written as an .npz and as a folder of .npy files."""
-    arrays = {"images": np.arange(ROWS * 4, dtype=np.uint8).reshape(ROWS, 4), "y": np.arange(ROWS) % 3}
+    arrays: dict[str, np.ndarray] = {
+        "images": np.arange(ROWS * 4, dtype=np.uint8).reshape(ROWS, 4),
+        "y": np.arange(ROWS) % 3,
+    }
     folder = tmp_path / "v" / "rows"
     folder.mkdir(parents=True)
-    np.savez(tmp_path / "v" / "rows.npz", **arrays, unused=np.zeros(3))
+    np.savez(tmp_path / "v" / "rows.npz", images=arrays["images"], y=arrays["y"], unused=np.zeros(3))
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     return arrays
@@ -38,9 +41,7 @@ def dataset_of(checked: Checked, name: str = "fp32") -> Feeds:
     return found
 
 
-def test_an_npz_and_a_folder_of_npy_files_are_the_same_dataset(
-    checked: Check, rows: dict[str, np.ndarray]
-) -> None:
+def test_an_npz_and_a_folder_of_npy_files_are_the_same_dataset(checked: Check, rows: dict[str, np.ndarray]) -> None:
     packed, loose = (checked({"fp32": make.dense()}, YAML % file) for file in ("rows.npz", "rows"))
     assert dataset_of(packed) == dataset_of(loose)
     assert packed.labels == loose.labels

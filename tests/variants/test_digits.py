@@ -68,7 +68,9 @@ def test_accuracy_is_real_and_ranks_the_variants(top1: dict[str, float]) -> None
 
 
 def test_the_readme_gives_the_figures_of_the_files(top1: dict[str, float], checked: Checked) -> None:
-    rows = re.findall(r"^\| `(\S+)\.onnx` \|.*?\| ([\d,]+) \| ([\d.]+) \|", (DIGITS / "README.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| `(\S+)\.onnx` \|.*?\| ([\d,]+) \| ([\d.]+) \|", (DIGITS / "README.md").read_text(), re.MULTILINE
+    )
     told = {name: (int(size.replace(",", "")), float(share)) for name, size, share in rows}
     assert {name: size for name, (size, _) in told.items()} == {v.name: v.bytes for v in checked.variants}
     assert all(abs(share - top1[name]) <= 0.0041 for name, (_, share) in told.items())  # two rows: kernels differ

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import variants_support as make
 from onnx import TensorProto, helper
 
+import variants_support as make
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import Json, Variant
 from farm_orchestrator.variants.arrays import Array, read
@@ -163,7 +163,12 @@ def test_inputs_of_unsupported_kinds_are_refused_by_name(checked: Check) -> None
 
 
 def test_every_dtype_is_drawn_within_its_range(checked: Check) -> None:
-    kinds = {"uint8": TensorProto.UINT8, "int32": TensorProto.INT32, "bool": TensorProto.BOOL, "double": TensorProto.DOUBLE}
+    kinds = {
+        "uint8": TensorProto.UINT8,
+        "int32": TensorProto.INT32,
+        "bool": TensorProto.BOOL,
+        "double": TensorProto.DOUBLE,
+    }
     nodes = [helper.make_node("Cast", [name], [f"{name}.y"], to=TensorProto.FLOAT) for name in kinds]
     inputs = [make.value(name, [64], kind) for name, kind in kinds.items()]
     outputs = [make.value(f"{name}.y", [64]) for name in kinds]

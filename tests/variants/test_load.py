@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import variants_support as make
 
+import variants_support as make
 from farm_orchestrator import variants
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.variants.records import TensorSpec, VariantSet
@@ -79,7 +79,12 @@ variants:
     assert loaded.limits.lines["latency_p50"] == f"{folder}/variants.yaml:7"
     assert loaded.limits.ship == ("int*",)
     eight = loaded.entries[0]
-    assert (eight.path.name, eight.parent, eight.recipe, eight.inputs["x"].shape) == ("int8.onnx", "fp32", "qdq", (2, 4))
+    assert (eight.path.name, eight.parent, eight.recipe, eight.inputs["x"].shape) == (
+        "int8.onnx",
+        "fp32",
+        "qdq",
+        (2, 4),
+    )
 
 
 def test_one_file_under_two_names_is_two_variants(found: Found) -> None:

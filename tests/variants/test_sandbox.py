@@ -11,22 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import variants_support as make
 from onnx import TensorProto, helper
-from variants_corpus import MADE
 
+import variants_support as make
 from farm_orchestrator.errors import FarmError
 from farm_orchestrator.variants.sandbox import SCRIPT, Job, Sandbox
+from variants_corpus import MADE
 
 FLOATS = {"x": "float32"}
 
 
-def job(folder: Path, name: str, content: bytes, shape: tuple[int, ...], tensors: dict[str, str] = FLOATS) -> Job:
+def job(folder: Path, name: str, content: bytes, shape: tuple[int, ...]) -> Job:
+    """The model `content` on ones."""
     work = folder / name
     work.mkdir()
     (work / "model.onnx").write_bytes(content)
-    np.savez(work / "feeds.npz", **{tensor: np.ones(shape, np.float32) for tensor in tensors})
-    return Job.of(work / "model.onnx", len(content), work / "feeds.npz", tensors, work)
+    np.savez(work / "feeds.npz", x=np.ones(shape, np.float32))
+    return Job.of(work / "model.onnx", len(content), work / "feeds.npz", FLOATS, work)
 
 
 def peak_kb() -> int:
@@ -111,12 +112,16 @@ def test_outputs_that_are_no_tensors_are_told(tmp_path: Path) -> None:
     assert "only tensors can be measured" in ended[0].detail
 
 
-def test_an_output_larger_than_the_file_limit_is_no_crash_of_ours(tmp_path: Path) -> None:
-    nodes = [*make.constant_of("big", [150_000_000], 1.0), helper.make_node("Add", ["x", "big"], ["y"])]
-    made = make.model(nodes, [make.value("x", [1])], [make.value("y", [150_000_000])]).SerializeToString()
+def test_outputs_beyond_the_limit_are_told_before_they_fill_the_disk(tmp_path: Path) -> None:
+    nodes = [*make.constant_of("big", [70_000_000], 1.0), helper.make_node("Add", ["x", "big"], ["y"])]
+    made = make.model(nodes, [make.value("x", [1])], [make.value("y", [70_000_000])]).SerializeToString()
     with Sandbox() as sandbox:
         ended = sandbox.run([job(tmp_path, "big", made, (1,))])
-    assert ended[0].kind is not None or ended[0].signal or ended[0].code
+    assert (ended[0].kind, ended[0].detail) == (
+        "MemoryError",
+        "the outputs take 280,000,000 bytes, 268,435,456 at most",
+    )
+    assert not list((tmp_path / "big").glob("outputs*"))
 
 
 def test_a_sandbox_that_dies_is_an_error_of_the_farm(tmp_path: Path) -> None:

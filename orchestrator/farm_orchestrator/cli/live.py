@@ -145,7 +145,7 @@ class LiveView:
         from rich.text import Text
 
         self.title = title
-        for line in (title, *lines):
+        for line in lines:
             self.console.print(Text(plain(line)))
         self.since = self.clock()
         self.live.start()

@@ -43,7 +43,7 @@ def draw(frame: Frame, width: int, height: int) -> list[Text]:
 
 def _status(frame: Frame) -> Text:
     counts = " · ".join(f"{number} {state}" for state, number in progress.tally(frame.snapshot).items())
-    return Text.assemble(("farm run ", "bold"), f"{_done(frame)} · {counts} · {_times(frame)}")
+    return Text.assemble(("farm run ", "bold"), f"{_done(frame)} · {_times(frame)} · {counts}")
 
 
 def _page(frame: Frame, width: int, rows: int) -> list[Text]:
@@ -125,13 +125,21 @@ def _table(frame: Frame, rows: int) -> list[Text | str]:
 
 
 def _name(figure: Figure, others: Sequence[Figure]) -> str:
-    """Board and point are told only where they differ."""
+    """The board is told where there are several; of the point what differs on one board."""
     words = [figure.variant]
     if len({other.board for other in others}) > 1:
         words.append(figure.board)
-    if len({other.point for other in others}) > 1:
-        words.append(figure.point)
-    return plain(" ".join(words))
+    parts = figure.point.split("/")
+    return plain(" ".join([*words, *(parts[i] for i in _differing(others) if i < len(parts))]))
+
+
+def _differing(figures: Sequence[Figure]) -> list[int]:
+    """Which parts of a point's key have several values on some board."""
+    seen: dict[tuple[str, int], set[str]] = {}
+    for figure in figures:
+        for index, part in enumerate(figure.point.split("/")):
+            seen.setdefault((figure.board, index), set()).add(part)
+    return sorted({index for (_, index), values in seen.items() if len(values) > 1})
 
 
 def ratio(figure: Figure) -> str:

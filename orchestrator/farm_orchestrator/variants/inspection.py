@@ -50,9 +50,9 @@ def inspect(
     entries: Iterable[Entry], folder: Path, recorded: Mapping[str, Recorded]
 ) -> tuple[list[Candidate], list[Refused]]:
     """The files that may be tried, copied below `folder`, and those that may not, in the order given."""
-    ordered = list(entries)
+    places = [(entry, folder / str(index)) for index, entry in enumerate(entries)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(lambda entry: _judged(entry, folder / entry.name, recorded.get(entry.name, {})), ordered))
+        found = list(pool.map(lambda place: _judged(place[0], place[1], recorded.get(place[0].name, {})), places))
     return [c for c in found if isinstance(c, Candidate)], [r for r in found if isinstance(r, Refused)]
 
 

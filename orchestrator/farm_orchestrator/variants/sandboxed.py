@@ -2,8 +2,8 @@
 
 Started as a plain script with an empty environment; it may import the standard library, numpy and onnxruntime only.
 stdin: one JSON line {"workers": int, "jobs": [job]}, then open for as long as the parent wants the results.
-stdout: one JSON line per job that has ended: {"job": index, "signal": int, "kind": str | null, "detail": str,
-"outputs": [names]}. A job: {"model", "feeds", "tensors": {name: dtype}, "folder", "memory", "cpu_s", "wall_s"}.
+stdout: one JSON line per job that has ended: {"job": index, "signal": int, "code": int, "kind": str | null,
+"detail": str, "outputs": [names]}. A job: {"model", "feeds", "tensors": {name: dtype}, "folder", "memory", "cpu_s", "wall_s"}.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-OUTPUT_LIMIT = 512 << 20
+OUTPUT_LIMIT = 256 << 20
 Json = dict[str, Any]
 
 
@@ -55,6 +55,7 @@ def settle(running: dict[int, Json]) -> None:
     if 0 in ready and not os.read(0, 1):
         for each in running.values():
             os.kill(each["pid"], signal.SIGKILL)
+            os.waitpid(each["pid"], 0)
         sys.exit(1)
     for pipe in ready:
         if pipe in running:
@@ -84,6 +85,7 @@ def child(job: Json, writes: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
+    os.close(nowhere)
     os.chdir(job["folder"])
     confine(job)
     os.write(writes, json.dumps(attempt(job)).encode())
@@ -93,7 +95,7 @@ def child(job: Json, writes: int) -> None:
 def confine(job: Json) -> None:
     limits = [
         (resource.RLIMIT_CPU, job["cpu_s"]),
-        (resource.RLIMIT_FSIZE, OUTPUT_LIMIT),
+        (resource.RLIMIT_FSIZE, 2 * OUTPUT_LIMIT),
         (resource.RLIMIT_CORE, 0),
     ]
     if sys.platform == "linux":  # macOS refuses a limit on address space
@@ -130,6 +132,9 @@ def infer(job: Json, onnxruntime: Any) -> list[str]:
     for name, output in zip(names, outputs, strict=True):
         if not isinstance(output, np.ndarray):
             raise TypeError(f"output {name} is a {type(output).__name__}; only tensors can be measured")
+    size = sum(output.nbytes for output in outputs)
+    if size > OUTPUT_LIMIT:
+        raise MemoryError(f"the outputs take {size:,} bytes, {OUTPUT_LIMIT:,} at most")
     np.savez("outputs.npz", *[output.astype(str) if output.dtype.kind == "O" else output for output in outputs])
     return names
 

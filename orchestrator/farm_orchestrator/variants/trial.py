@@ -95,14 +95,15 @@ def _feed(
     found: VariantSet, candidates: Iterable[Candidate], common: Mapping[str, Made], folder: Path
 ) -> tuple[list[Trial], list[Refused]]:
     shared = save(folder, {name: made.array for name, made in common.items()})
-    trials, out = [], []
+    trials: list[Trial] = []
+    out = []
     for candidate in candidates:
         try:
             fed = feeding.feed(candidate.entry, candidate.graph, found.inputs, common)
         except Refusal as refusal:
             out.append(refused(candidate.entry, refusal))
         else:
-            work = folder / "tried" / candidate.name
+            work = folder / "tried" / str(len(trials))
             work.mkdir(parents=True)
             feeds = shared if fed.shares(common) else save(folder, fed.arrays)
             trials.append(Trial(candidate, fed, feeds, work))

@@ -44,6 +44,7 @@ class Frame:
 
 
 WIDE = Frame(1050, 330, wide=True, labels=14)
+MEDIUM = Frame(500, 280, wide=True, labels=7)
 NARROW = Frame(330, 280, wide=False, labels=6)
 SMALL = Frame(236, 216, wide=None, labels=2)
 LEFT, TOP, BOTTOM = 46.0, 14.0, 30.0

@@ -94,7 +94,7 @@ def violins(shapes: Sequence[Shape], unit: str, finding: str, layout: Layout) ->
 
 
 def _scale(shapes: Sequence[Shape], layout: Layout) -> Log:
-    low = min(min(shape.grid[0], shape.p5_p95[0], shape.median) for shape in shapes)
+    low = min(min(shape.grid[0], shape.p5_p95[0], shape.median, shape.p99 or math.inf) for shape in shapes)
     high = max(max(shape.grid[-1], shape.p99 or 0, shape.median) for shape in shapes)
     pad = max((high / low) ** 0.015, 1.01)
     return Log(float(low / pad), float(high * pad), layout.left, layout.right)

@@ -72,12 +72,13 @@ def _gate_line(results: Results, gate: Gate) -> str:
 
 
 def _ship_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+    clock = figures.clock(results.cells)
     score = figures.accuracy_name(results.cells).lower()
     heads = ("board", "ship", "p50", f"x {escape(results.run.baseline)}", "95 % CI", score, "peak memory", "ruled out")
-    return heads, [_ship_row(results, ship) for ship in results.ship]
+    return heads, [_ship_row(results, ship, clock) for ship in results.ship]
 
 
-def _ship_row(results: Results, ship: Ship) -> Sequence[str]:
+def _ship_row(results: Results, ship: Ship, clock: figures.Clock) -> Sequence[str]:
     cell = _shipped(results, ship)
     out = "; ".join(f"{escape(out.variant)} ({escape(out.why)})" for out in ship.ruled_out)
     if cell is None:
@@ -89,7 +90,7 @@ def _ship_row(results: Results, ship: Ship) -> Sequence[str]:
         return (escape(ship.board), nearest, "", "", "", "", "", out)
     tied = [escape(name) for name in ship.tied if name != ship.variant]
     winner = escape(cell.variant) + (f" (tied: {', '.join(tied)})" if tied else "")
-    return (escape(ship.board), winner, *_figures(results, cell), _score(cell), _memory(cell), out)
+    return (escape(ship.board), winner, *_figures(results, cell, clock), _score(cell), _memory(cell), out)
 
 
 def _shipped(results: Results, ship: Ship) -> Cell | None:
@@ -99,10 +100,10 @@ def _shipped(results: Results, ship: Ship) -> Cell | None:
     return min(cells, key=lambda cell: cell.latency_ms.p50.value or float("inf"), default=None)
 
 
-def _figures(results: Results, cell: Cell) -> tuple[str, str, str]:
+def _figures(results: Results, cell: Cell, clock: figures.Clock) -> tuple[str, str, str]:
     """p50, speed against the baseline, and its interval."""
     p50, versus = cell.latency_ms.p50.value, cell.versus_baseline
-    latency = "" if p50 is None else figures.plain(figures.clock(results.cells).write(p50))
+    latency = "" if p50 is None else figures.plain(clock.write(p50))
     if versus is None or versus.ratio is None:
         return latency, "1.00" if cell.variant == results.run.baseline and p50 is not None else "", ""
     span = "" if versus.low is None or versus.high is None else figures.speeds(versus.low, versus.high)
@@ -127,18 +128,19 @@ def _counts(results: Results) -> str:
 
 
 def _cell_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
+    clock = figures.clock(results.cells)
     heads = ("board", "variant", "state", "p50", f"x {escape(results.run.baseline)}", "95 % CI", "verdict", "reason")
-    return heads, [_cell_row(results, cell) for cell in results.cells]
+    return heads, [_cell_row(results, cell, clock) for cell in results.cells]
 
 
-def _cell_row(results: Results, cell: Cell) -> Sequence[str]:
+def _cell_row(results: Results, cell: Cell, clock: figures.Clock) -> Sequence[str]:
     versus = cell.versus_baseline
     word = "" if versus is None else "provisional" if versus.provisional else versus.verdict
     return (
         escape(cell.board),
         escape(cell.variant),
         cell.state,
-        *_figures(results, cell),
+        *_figures(results, cell, clock),
         word,
         escape(cell.reason or ""),
     )

@@ -72,6 +72,8 @@ def heading(view: View) -> Markup:
 
 
 def _lede(view: View) -> str:
+    if not view.compared:
+        return "The lowest median on each board; without a comparison it is no more than that."
     return "The fastest variant inside all limits." if view.limited else "The fastest variant; no limit rules one out."
 
 

@@ -16,6 +16,10 @@ from farm_reports.sections.view import Row, Section, View, shows
 from farm_reports.sections.words import bound, listed
 
 EXACT_DB = 100.0
+LAYOUTS = {
+    1: ("one", (tradeoff.WIDE, tradeoff.NARROW)),
+    2: ("two", (tradeoff.MEDIUM, tradeoff.NARROW)),
+}
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,19 @@ class BoardChart:
 @dataclass(frozen=True)
 class Tradeoffs:
     charts: tuple[BoardChart, ...]
-    single: bool
+    layout: str
 
 
 def tradeoffs(view: View) -> Section | None:
     axis = _axis(view)
     if axis is None or view.partial:
         return None
-    single = len(view.charted) == 1
-    frames = (tradeoff.WIDE, tradeoff.NARROW) if single else (tradeoff.SMALL,)
+    layout, frames = LAYOUTS.get(len(view.charted), ("many", (tradeoff.SMALL,)))
     charts = [chart for row in view.charted if (chart := _board(view, row, axis, frames))]
     if not charts:
         return None
     return Section(
-        "tradeoffs", "Trade-offs", f"{axis.name} against latency", _lede(view), Tradeoffs(tuple(charts), single)
+        "tradeoffs", "Trade-offs", f"{axis.name} against latency", _lede(view), Tradeoffs(tuple(charts), layout)
     )
 
 

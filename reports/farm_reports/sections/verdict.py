@@ -80,7 +80,7 @@ def verdict(view: View) -> Section:
         word=word,
         icon=badge(icon, colour),
         sentence=emphasised(results.sentence, names(results)),
-        counts=counts(results.counts),
+        counts=counts(results.counts, always=ALWAYS if view.compared else ()),
         tiles=tuple(_tile(view, gate) for gate in gates[:TILES]),
         more_tiles=max(len(gates) - TILES, 0),
         troubles=troubles(results) if look == "invalid" else (),
@@ -93,10 +93,10 @@ def names(results: Results) -> list[str]:
     return [variant.name for variant in results.variants] + [board.name for board in results.boards]
 
 
-def counts(found: Counts) -> tuple[Count, ...]:
+def counts(found: Counts, always: tuple[str, ...] = ALWAYS) -> tuple[Count, ...]:
     """The words of the comparison with the baseline, then what could not be compared."""
     numbers = found.model_dump()
-    shown = [word for word in BASELINE_COUNTS if word in ALWAYS or numbers[word]]
+    shown = [word for word in BASELINE_COUNTS if word in always or numbers[word]]
     return tuple(Count(spoken(word), numbers[word], COUNT_COLOURS.get(word, "ink")) for word in shown)
 
 

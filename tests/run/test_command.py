@@ -1,0 +1,122 @@
+"""The command line: what it refuses, what it says, what it leaves alone."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from run_support import DIGITS, QUICK, Desk
+
+HEAVY = ("pandas", "celery", "fabric", "paramiko", "onnx", "onnxruntime", "rich", "sqlalchemy", "pydantic", "numpy")
+
+
+def test_help_imports_nothing_heavy(desk: Desk) -> None:
+    code = (
+        "import sys; from farm_orchestrator.cli import call; call(['--help']);"
+        f"sys.exit([name for name in {HEAVY} if name in sys.modules] or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=desk.env)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        (["run"], ["say what to measure", "farm run DIR"]),
+        (["run", "nowhere"], ["nowhere"]),
+        (["run", str(DIGITS), "--baseline", "fp99"], ["fp99", "there are distilled"]),
+        (["run", str(DIGITS), "--boards", "rpi5"], ["rpi5", "local"]),
+        (["run", str(DIGITS), "--inventory", "none.yaml"], ["none.yaml"]),
+        (["run", str(DIGITS), "--max-blocks", "3"], ["cannot reach a verdict", "--max-blocks 8"]),
+        (["run", str(DIGITS), "--preset", "mlperf"], ["cannot judge a limit"]),
+        (["run", str(DIGITS), "--threads", "two"], ["1,2,4"]),
+        (["run", str(DIGITS), "--min-boards", "2"], ["--min-boards 2"]),
+        (["run", "--resume", "last"], ["no run yet"]),
+        (["run", str(DIGITS), "--resume", "last"], ["leave the paths out"]),
+        (["report", "2026"], ["no run"]),
+        (["nonsense"], ["nonsense"]),
+    ],
+)
+def test_a_mistake_is_told_with_its_mend_and_exit_2(desk: Desk, arguments: list[str], fragments: list[str]) -> None:
+    said = desk.farm(*arguments)
+    assert said.code == 2, said
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    for fragment in fragments:
+        assert fragment in said.err
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "fragments"),
+    [
+        ("farm.yaml", "presett: quick\n", ["farm.yaml:1:1", "did you mean 'preset'"]),
+        ("farm.yaml", "broker: redis://:hunter2@localhost/0\n", ["FARM_BROKER"]),
+        ("farm.yaml", "store: mysql://x\n", ["farm.yaml"]),
+        ("boards.yaml", "boards:\n  a: {port: twenty}\n", ["boards.yaml:2:"]),
+        ("boards.yaml", "boards:\n  a/../b: {}\n", ["a/../b"]),
+        ("boards.yaml", "boards: {}\n", ["no board"]),
+        ("boards.yaml", "boards:\n  a: {govenor: x}\n", ["boards.yaml:2:", "govenor"]),
+    ],
+)
+def test_a_mistake_in_a_file_is_told_with_its_place(desk: Desk, file: str, text: str, fragments: list[str]) -> None:
+    (desk.folder / file).write_text(text)
+    inventory = ["--inventory", file] if file == "boards.yaml" else []
+    said = desk.farm("run", DIGITS, *inventory)
+    assert said.code == 2, said
+    assert "hunter2" not in said.err
+    for fragment in fragments:
+        assert fragment in said.err
+
+
+def test_a_dry_run_prints_plan_time_and_smallest_effect_and_leaves_nothing(desk: Desk) -> None:
+    said = desk.farm("run", DIGITS, *QUICK, "--dry-run")
+    assert said.code == 0, said.err
+    assert "6 variants x 1 board" in said.out
+    assert "sees effects from" in said.out
+    assert not desk.state.exists()
+
+
+def test_json_is_the_only_thing_on_stdout_and_one_bad_variant_stops_nobody(desk: Desk) -> None:
+    models = desk.folder / "models"
+    models.mkdir()
+    for name in ("fp32.onnx", "int8.onnx"):
+        (models / name).write_bytes((DIGITS / name).read_bytes())
+    (models / "page.onnx").write_text("<html>not found</html>")
+    (models / "half.onnx").write_bytes((DIGITS / "fp16.onnx").read_bytes()[:100_000])
+    said = desk.farm("run", models, *QUICK, "--json", "--out", "report")
+    results = json.loads(said.out)
+    assert said.code == 0
+    assert results["verdict"] == "measured"
+    states = {cell["variant"]: cell["state"] for cell in results["cells"]}
+    assert states == {"fp32": "measured", "int8": "measured", "page": "not_run", "half": "not_run"}
+    assert all(cell["reason"] for cell in results["cells"] if cell["state"] == "not_run")
+    assert results["counts"]["not_run"] == 2
+    assert json.loads((desk.folder / "report" / "results.json").read_text()) == results
+    strict = desk.farm("run", models, *QUICK, "--strict")
+    assert strict.code == 2
+    assert "page" in strict.err
+
+
+def test_without_a_terminal_there_is_no_escape_code(demo: tuple[Desk, object]) -> None:
+    said = demo[0].farm("report", "last")
+    assert "\x1b" not in said.out + said.err
+
+
+def test_a_state_folder_that_cannot_be_written_is_told(desk: Desk) -> None:
+    blocked = desk.folder / "file"
+    blocked.write_text("")
+    busy = Desk(desk.folder, (("FARM_HOME", str(blocked / "state")),))
+    said = busy.farm("run", DIGITS, *QUICK)
+    assert said.code == 4
+    assert "FARM_HOME" in said.err
+
+
+def test_a_database_of_a_newer_farm_is_left_alone(desk: Desk) -> None:
+    desk.state.mkdir(mode=0o700)
+    (desk.state / "farm.db").write_bytes(os.urandom(4096))
+    said = desk.farm("runs")
+    assert said.code == 4
+    assert "farm.db" in said.err
+    assert "Traceback" not in said.err

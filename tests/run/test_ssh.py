@@ -1,0 +1,85 @@
+"""The same run over real SSH: three virtual boards, with everything that can die dying in the middle."""
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from run_support import DIGITS, QUICK, Desk, broken_promises, heard, kill_worker, nothing_left, started, wait_for
+
+INVENTORY = ".farm/lab/inventory.yaml"
+
+
+@pytest.fixture
+def lab(desk: Desk) -> Iterator[Desk]:
+    said = desk.farm("lab", "up", "-n", "3")
+    assert said.code == 0, said.err
+    yield desk
+    down = desk.farm("lab", "down")
+    assert down.code == 0, down.err
+    wait_for(lambda: nothing_left(desk), "every board to end", 30)
+
+
+def journal(desk: Desk, board: str) -> list[dict[str, object]]:
+    """Start and end of every launch, as the board itself wrote it."""
+    path = next((desk.state / "lab").rglob(f"{board}/**/journal.jsonl"))
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def fences(desk: Desk, board: str) -> list[int]:
+    return [int(str(line["fence"])) for line in journal(desk, board) if line["event"] == "start"]
+
+
+def test_worker_killed_and_broker_wiped_leave_one_result_for_every_owed_launch(lab: Desk) -> None:
+    command = lab.start("run", "--variants", DIGITS, *QUICK, "--inventory", INVENTORY)
+    wait_for(started(lab, 25), "launches on the boards")
+    kill_worker(lab)
+    shutil.rmtree(lab.state / "broker")
+    said = heard(command)
+    assert said.code == 0, said.err + said.out
+    rows = [row for row in lab.launches() if row["state"] != "superseded"]
+    assert broken_promises(rows) == []
+    for board in ("vb001", "vb002", "vb003"):
+        owed = {(row["block"], row["variant"]) for row in rows if row["board"] == board}
+        assert len(owed) == 13 + 8 * 6
+        assert fences(lab, board) == sorted(fences(lab, board))
+    results = json.loads((lab.runs()[0] / "results.json").read_text())
+    assert {cell["state"] for cell in results["cells"]} == {"measured"}
+
+
+def test_a_board_that_is_gone_leaves_the_others_their_verdict(lab: Desk) -> None:
+    inventory = Path(lab.folder / INVENTORY)
+    more = inventory.read_text() + "  gone: {host: 127.0.0.1, port: 9, base: nowhere}\n"
+    (lab.folder / "more.yaml").write_text(more)
+    models = (DIGITS / "fp32.onnx", DIGITS / "distilled.onnx")
+    said = lab.farm("run", *models, *QUICK, "--inventory", "more.yaml", "--boards", "vb001,gone", "--json")
+    assert said.code == 4
+    results = said.results
+    assert results["verdict"] == "invalid"
+    states = {(cell["board"], cell["state"]) for cell in results["cells"]}
+    assert states == {("vb001", "measured"), ("gone", "not_run")}
+    assert all("refused" in cell["reason"].lower() for cell in results["cells"] if cell["board"] == "gone")
+
+
+def test_boards_are_listed_and_probed(lab: Desk) -> None:
+    listed = lab.farm("boards", "ls", "--inventory", INVENTORY)
+    assert listed.code == 0
+    assert "vb003" in listed.out
+    probed = lab.farm("boards", "probe", "vb001", "--inventory", INVENTORY)
+    assert probed.code == 0, probed.err
+    assert "onnxruntime" in probed.out
+
+
+def test_ctrl_c_frees_every_board(lab: Desk) -> None:
+    command = lab.start("run", "--variants", DIGITS, *QUICK, "--inventory", INVENTORY)
+    wait_for(started(lab, 12), "launches on the boards")
+    command.send_signal(signal.SIGINT)
+    assert heard(command).code == 130
+    for board in ("vb001", "vb002", "vb003"):
+        lines = journal(lab, board)
+        begun = [line["launch"] for line in lines if line["event"] == "start"]
+        ended = [line["launch"] for line in lines if line["event"] == "end"]
+        assert sorted(map(str, begun)) == sorted(map(str, ended))
