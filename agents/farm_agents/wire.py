@@ -81,7 +81,7 @@ class Job:
     """One launch. Shapes of the parts: see `farm_orchestrator.model`.
 
     `launch`: "<id>.<fence>"; `kind`: measure | evaluate; `model`: {"variant": sha256, "file": name, "bytes": int,
-    "quantised": bool}; `feeds`: {"sha256", "arrays": {tensor: array}, "scale": {tensor: float}, "rows": int | null,
+    "quantised": bool, "name": of the variant}; `feeds`: {"sha256", "arrays": {tensor: array}, "scale": {tensor: float}, "rows": int | null,
     "dims": {name: int}};
     `golden`: sha256 of the .npz with the expected outputs, or null; `point`: Point; `recipe`: Recipe;
     `deadline_s`: the agent kills the runner that long after its start.

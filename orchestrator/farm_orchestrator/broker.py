@@ -13,12 +13,14 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from kombu.transport import filesystem
 
+from farm_orchestrator.errors import FarmError
 from farm_orchestrator.model import Json
 
 LANES = "lanes"
 LANE = "lane"
 HINT_S = 120  # a hint that nobody took by then is sent again by the reconciler
 POLL_S = 0.1
+REACH_S = 5.0
 
 Kick = Callable[[str], bool]  # a board's name; False: the broker did not take the hint
 
@@ -56,6 +58,18 @@ def kicker(app: Celery) -> Kick:
         return True
 
     return kick
+
+
+def reach(app: Celery) -> None:
+    """Asks once at the start whether there is a broker at all; later it may come and go. Raises FarmError."""
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0.0, timeout=REACH_S)
+    except (KombuError, OSError) as error:
+        raise FarmError(
+            f"the broker does not answer: {error}",
+            mend="start that Redis, or leave `broker` out: then a folder in .farm carries the run",
+        ) from error
 
 
 def empty(broker: str | None, home: Path) -> None:

@@ -244,21 +244,6 @@ def test_a_run_without_any_result_has_its_three_files(tmp_path: Path, state: Sto
     insert(state, part())
     store.compact(tmp_path, rows(state))
     assert [len(table(tmp_path, f"{name}.parquet")) for name in ("samples", "readings", "launches")] == [0, 0, 7]
-    assert store.pooled_latencies(tmp_path) == {}
-
-
-def test_valid_latencies_are_pooled_per_cell(state: Store, tmp_path: Path) -> None:
-    every = measure(state, tmp_path)
-    store.compact(tmp_path, every)
-    pooled = store.pooled_latencies(tmp_path)
-    point = part().points[0].key
-    wanted = {
-        name: [row.id + i for row in every if store.is_valid(row) and row.variant == name for i in (0, 1)]
-        for name in ("@floor", "fp32", "int8")
-    }
-    assert {key: list(values) for key, values in pooled.items()} == {
-        ("b0", name, point): values for name, values in wanted.items()
-    }
 
 
 def test_a_launch_file_without_a_committed_row_goes_and_that_of_a_running_launch_stays(

@@ -220,6 +220,14 @@ def test_the_crash_of_a_worker_is_free_of_budget_and_waits_for_nothing(state: St
     assert store.close_finished(state) == [RUN]
 
 
+def test_a_sweep_leaves_the_holders_own_launch_alone(state: Store) -> None:
+    insert(state, part())
+    lane = Lane(state).start()
+    claimed = lane.claim()
+    store.sweep(state, "b0", lane.fence)
+    assert lane.end(claimed, measured())
+
+
 def test_a_block_has_at_most_ten_attempts(state: Store, clock: Clock) -> None:
     insert(state, part(blocks=2))
     for attempt in range(10):

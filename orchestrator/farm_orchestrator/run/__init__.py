@@ -12,13 +12,14 @@ from farm_orchestrator import config
 from farm_orchestrator import store as stored
 from farm_orchestrator.run.announce import announce, title
 from farm_orchestrator.run.desk import Desk
-from farm_orchestrator.run.drain import broker_url, drain, engines, stay_for_others
+from farm_orchestrator.run.drain import drain, engines, stay_for_others
 from farm_orchestrator.run.interrupts import Interrupts
 from farm_orchestrator.run.prepare import prepare, record
 from farm_orchestrator.run.request import Finished, Request, View
 from farm_orchestrator.store import Store
 
 if TYPE_CHECKING:
+    from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
     from farm_orchestrator.store import RunRow
 
@@ -38,9 +39,10 @@ def start(request: Request, settings: Settings, view: View) -> Finished:
         Store.open(settings.store) as store,
     ):
         prepared = prepare(request, settings, Path(scratch))
+        desk = Desk(settings, store, held, _kicker(settings), view, interrupts, request.out)
         view.start(title(prepared), announce(prepared))
         record(prepared, request, store, settings)
-        return _to_the_end(prepared.id, Desk(settings, store, held, view, interrupts, request.out))
+        return _to_the_end(prepared.id, desk)
 
 
 def dry_run(request: Request, settings: Settings) -> str:
@@ -55,10 +57,11 @@ def resume(run: str, settings: Settings, view: View, out: Path | None) -> Finish
     config.make_home(settings)
     with Interrupts() as interrupts, Store.open(settings.store) as store:
         name = stored.find_run(store, run)
-        _reopen(store, name, view)
-        view.start(f"run {name} goes on", ())
         with engines(settings) as held:
-            return _to_the_end(name, Desk(settings, store, held, view, interrupts, out))
+            desk = Desk(settings, store, held, _kicker(settings), view, interrupts, out)
+            _reopen(store, name, view)
+            view.start(f"run {name} goes on", ())
+            return _to_the_end(name, desk)
 
 
 def report_again(run: str, settings: Settings, out: Path | None) -> Finished:
@@ -74,11 +77,8 @@ def stored_runs(settings: Settings) -> list[RunRow]:
 
 
 def _to_the_end(run: str, desk: Desk) -> Finished:
-    from farm_orchestrator import broker
-
-    kick = broker.kicker(broker.make_app(broker_url(desk.settings), desk.settings.home))
     try:
-        interrupted = drain(run, desk, kick)
+        interrupted = drain(run, desk)
         if interrupted:
             desk.held.stop()
     finally:
@@ -87,8 +87,16 @@ def _to_the_end(run: str, desk: Desk) -> Finished:
     finished = _report(run, desk.store, desk.settings, desk.out)
     if interrupted:
         return _interrupted(finished)
-    stay_for_others(run, desk, kick)
+    stay_for_others(run, desk)
     return finished
+
+
+def _kicker(settings: Settings) -> Kick:
+    from farm_orchestrator import broker
+
+    app = broker.make_app(settings.broker, settings.home)
+    broker.reach(app)
+    return broker.kicker(app)
 
 
 def _report(run: str, store: Store, settings: Settings, out: Path | None) -> Finished:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
     from farm_orchestrator.run.drain import Engines
     from farm_orchestrator.run.interrupts import Interrupts
@@ -21,6 +22,7 @@ class Desk:
     settings: Settings
     store: Store
     held: Engines
+    kick: Kick
     view: View
     interrupts: Interrupts
     out: Path | None

@@ -12,7 +12,6 @@ from farm_orchestrator.model import State
 from farm_orchestrator.reconcile import TICK_S, reconcile
 
 if TYPE_CHECKING:
-    from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
     from farm_orchestrator.engine import Engine, EngineSettings
     from farm_orchestrator.run.desk import Desk
@@ -67,28 +66,17 @@ def engines(settings: Settings) -> Iterator[Engines]:
 def engine_settings(settings: Settings) -> EngineSettings:
     from farm_orchestrator.engine import EngineSettings
 
-    return EngineSettings(
-        home=str(settings.home),
-        store=settings.store,
-        runs=str(settings.runs),
-        broker=broker_url(settings),
-        boards=LANES,
-    )
+    return EngineSettings(str(settings.home), settings.store, str(settings.runs), settings.broker, LANES)
 
 
-def broker_url(settings: Settings) -> str | None:
-    """None: the folder in the state folder."""
-    return settings.broker if "://" in settings.broker else None
-
-
-def drain(run: str, desk: Desk, kick: Kick) -> bool:
+def drain(run: str, desk: Desk) -> bool:
     """Returns when the run is closed, or was cancelled and stands still. True: it was interrupted."""
     asked_at: float | None = None
     next_tick = 0.0
     while True:
         now = time.monotonic()
         if now >= next_tick:
-            _tick(run, desk, kick)
+            _tick(run, desk)
             next_tick = now + TICK_S
         seen = stored.snapshot(desk.store, run)
         desk.view.update(seen)
@@ -96,23 +84,23 @@ def drain(run: str, desk: Desk, kick: Kick) -> bool:
             asked_at = now
             _cancel(seen, desk)
         if _settled(seen, asked_at, now):
-            reconcile(desk.store, kick)
+            reconcile(desk.store, desk.kick)
             return asked_at is not None
         time.sleep(LOOK_S)
 
 
-def stay_for_others(run: str, desk: Desk, kick: Kick) -> None:
+def stay_for_others(run: str, desk: Desk) -> None:
     """The engine is ours: commands that only watch need it until their runs end."""
     while desk.held.engine is not None and not desk.interrupts.asked and _others(desk.store, run):
         desk.held.tick()
-        reconcile(desk.store, kick)
+        reconcile(desk.store, desk.kick)
         time.sleep(TICK_S)
 
 
-def _tick(run: str, desk: Desk, kick: Kick) -> None:
+def _tick(run: str, desk: Desk) -> None:
     stored.attach(desk.store, run)
     desk.held.tick()
-    reconcile(desk.store, kick)
+    reconcile(desk.store, desk.kick)
 
 
 def _cancel(seen: Snapshot, desk: Desk) -> None:

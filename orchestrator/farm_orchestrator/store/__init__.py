@@ -5,7 +5,7 @@ The functions take the Store first. Files: Artefacts, Transcript, `write_launch`
 
 from farm_orchestrator.store.artefacts import Artefacts
 from farm_orchestrator.store.claims import Claim, claim, commit, lose, next_part, sweep
-from farm_orchestrator.store.compaction import compact, is_valid, pooled_latencies, reason
+from farm_orchestrator.store.compaction import compact, is_valid, reason
 from farm_orchestrator.store.due import claim_report, close_finished, due_boards, unkick
 from farm_orchestrator.store.interruption import NOT_YET, cancel, cancelled_runs, resume
 from farm_orchestrator.store.leases import BEAT_S, TTL_S, Lease, Leases, acquire, release
@@ -75,7 +75,6 @@ __all__ = [
     "note_hello",
     "part_rows",
     "parts",
-    "pooled_latencies",
     "read_launch",
     "reason",
     "release",

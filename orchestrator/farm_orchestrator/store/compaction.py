@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import Json, Kind, LaunchRow, State
 from farm_orchestrator.store.failures import explained
 from farm_orchestrator.store.files import digest, whole
-from farm_orchestrator.store.samples import Nanoseconds, check_format, parquet, read_launch, stamped
+from farm_orchestrator.store.samples import parquet, read_launch, stamped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,19 +40,6 @@ def compact(folder: Path, rows: Sequence[LaunchRow]) -> None:
         _write(folder / LAUNCHES, _launch_schema(), [_launch_table(rows)])
         _write(folder / SAMPLES, _sample_schema(), (_sample_table(*each) for each in _files(folder, rows)))
         _write(folder / READINGS, _reading_schema(), (_reading_table(*each) for each in _files(folder, rows)))
-
-
-def pooled_latencies(folder: Path) -> dict[tuple[str, str, str], Nanoseconds]:
-    """latency_ns of all valid iterations per (board, variant, point), launch by launch."""
-    import pyarrow.parquet as pq
-
-    keys = ["board", "variant", "point"]
-    with explained(folder / SAMPLES):
-        table = pq.read_table(folder / SAMPLES, columns=[*keys, "valid", "latency_ns"], filters=[("valid", "=", True)])
-    check_format(table.schema, FORMATS[SAMPLES], folder / SAMPLES)
-    groups = table.group_by(keys, use_threads=False).aggregate([("latency_ns", "list")])
-    cells = zip(*(groups[key].to_pylist() for key in keys), groups["latency_ns_list"], strict=True)
-    return {(board, variant, point): np.asarray(values.values) for board, variant, point, values in cells}
 
 
 def reason(row: LaunchRow) -> str | None:

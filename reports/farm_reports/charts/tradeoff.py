@@ -79,12 +79,17 @@ def _axes(across: Log, up: Linear, scope: Scope, frame: Frame) -> list[Markup]:
             line(LEFT, y, frame.width - 8, y, "line"),
             text(LEFT - 8, y + 4, _score(tick, scope.score_unit), size=11, anchor="end"),
         ]
-    for tick in across.ticks(3 if frame.width < 300 else 4 if frame.width < 400 else 8):
+    for tick in across.ticks(_ticks(frame)):
         x = across.at(tick)
         anchor = "end" if x > frame.width - 24 else "middle"
         marks += [line(x, TOP, x, frame.height - BOTTOM, "line"),
                   text(x, frame.height - 10, f"{tick_label(tick)} {scope.latency_unit}", size=11, anchor=anchor)]  # fmt: skip
     return marks
+
+
+def _ticks(frame: Frame) -> int:
+    """As many as have room for their labels."""
+    return next((count for width, count in ((300, 3), (400, 4), (600, 5)) if frame.width < width), 8)
 
 
 def _score(tick: float, unit: str) -> str:

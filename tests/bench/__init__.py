@@ -1,0 +1,1 @@
+"""The benchmark tables of the README: `PYTHONPATH=tests python -m bench`."""

@@ -1,0 +1,89 @@
+"""What is measured, in the order of the table, and what becomes of it."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import command, connections, install, interrupt, lab, lanes, machine, output, pages, push, runner, writer
+from bench.rows import Row, not_measured
+from farm_lab.places import LabError
+from farm_orchestrator.errors import FarmError
+
+ROUNDS = 5
+TROUBLE = (AssertionError, FarmError, LabError, ImportError, LookupError, OSError, ValueError, RuntimeError,
+           subprocess.SubprocessError)  # fmt: skip
+
+
+class Bench(NamedTuple):
+    """`rows(folder, rounds)` measures in a folder of its own; `title` stands for them where they cannot be had."""
+
+    name: str
+    title: str
+    rows: Callable[[Path, int], Sequence[Row]]
+
+
+BENCHES = (
+    Bench("floor", "floor of the runner", runner.floor),
+    Bench("loadgen", "runner against MLPerf LoadGen", runner.against_loadgen),
+    Bench("loop", "runner against a loop in C", runner.against_loop),
+    Bench("lanes", "8 boards x 16 launches", lanes.eight_boards),
+    Bench("push", "push of 100 MB", push.hundred_megabytes),
+    Bench("connections", "200 SSH connections", connections.two_hundred),
+    Bench("start", "`farm run` to the first job", command.first_job),
+    Bench("help", "`farm --help`", command.help_text),
+    Bench("recovery", "recovery from kill -9 of the worker", command.recovery),
+    Bench("interrupt", "Ctrl-C", interrupt.once_and_twice),
+    Bench("lab", "`farm lab up` and `down`", lab.three_boards),
+    Bench("writer", "SQLite writer", writer.sixteen_threads),
+    Bench("page", "rendering of the page", pages.two_sizes),
+    Bench("demo", "`make demo`", install.demo),
+    Bench("footprint", "installed footprint", install.footprint),
+)
+
+
+def main() -> int:
+    asked = _arguments()
+    rows = list(_rows(asked.only or [bench.name for bench in BENCHES], asked.rounds))
+    described = machine.describe()
+    output.save(rows, described)
+    table = output.table(rows, described)
+    print(table)  # noqa: T201  # a table on stdout is what this command is for
+    if asked.readme:
+        output.into_readme(table)
+    return 1 if any(row.ok is None for row in rows) else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = [bench.name for bench in BENCHES]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="rounds of each row  [%(default)s]")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    asked = parser.parse_args()
+    if asked.rounds < 1:
+        parser.error("--rounds: at least one")
+    if asked.only and asked.readme:
+        parser.error("--readme takes the whole table, --only a part of it")
+    return asked
+
+
+def _rows(names: Sequence[str], rounds: int) -> Iterator[Row]:
+    """One broken bench costs its own rows."""
+    for bench in BENCHES:
+        if bench.name in names:
+            sys.stderr.write(f"{bench.title} ...\n")
+            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                try:
+                    yield from bench.rows(Path(folder), rounds)
+                except TROUBLE as error:
+                    yield not_measured(bench.title, f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

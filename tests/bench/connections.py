@@ -1,0 +1,38 @@
+"""Many boards at once: how long until all their connections stand."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench.figures import middle
+from bench.rows import Row, below, measured
+from bench.ssh_place import ssh_world
+from farm_orchestrator.model import Json
+from farm_orchestrator.transport import Channel, open_channel, resolve
+
+COUNT = 200
+
+
+def two_hundred(folder: Path, rounds: int) -> list[Row]:
+    with ssh_world(folder) as world:
+        server = world.server()
+        spec = resolve(world.board(server))
+        times = [_open_all_s(spec, world.farm_home) for _ in range(rounds)]
+    how = "a thread each, one sshd, both ends on this machine"
+    return [measured("200 SSH connections open", middle(times, "s"), "s", below(5), versus=how)]
+
+
+def _open_all_s(spec: Json, farm_home: Path) -> float:
+    """All of them stand together at the end, or it does not count."""
+    channels: list[Channel] = []
+    begin = time.monotonic()
+    try:
+        with ThreadPoolExecutor(COUNT) as pool:
+            for each in [pool.submit(open_channel, spec, farm_home) for _ in range(COUNT)]:
+                channels.append(each.result())
+        return time.monotonic() - begin
+    finally:
+        with ThreadPoolExecutor(COUNT) as pool:
+            list(pool.map(lambda channel: channel.close(), channels))

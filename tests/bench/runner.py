@@ -1,0 +1,139 @@
+"""The runner's median latency against other loops over the same models, and its floor."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from agents_support import Board, Client, identity, ones, save_arrays, save_model, tensor
+from bench import machine
+from bench.figures import difference, exactly, interleaved, middle, ratio
+from bench.rows import Row, at_most, below, measured
+from farm_orchestrator import bundle
+from run_support import DIGITS
+
+HERE = Path(__file__).parent
+LOOP = HERE / "reference_loop.c"
+FLOOR_LAUNCHES = 5
+TIMES = {"warmup_s": 0.5, "slot_s": 1.0}
+PATIENCE_S = 120.0
+US = 1e3  # nanoseconds
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model with fixed shapes, one input `x` and one output, and the arrays that hold its input."""
+
+    model: Path
+    arrays: Path
+    slow: bool
+
+
+def floor(folder: Path, rounds: int) -> list[Row]:
+    """Everything that is not the model: Identity is one, so the whole latency is the harness and the runtime."""
+    del rounds
+    task = Task(identity(folder / "identity.onnx"), ones(folder / "x.npz"), slow=False)
+    agent = bundle.build(folder)
+    p50_us = [farm_p50_ns(agent, task) / US for _ in range(FLOOR_LAUNCHES)]
+    share = (max(p50_us) - min(p50_us)) / float(np.median(p50_us)) * 100
+    return [
+        measured("floor of the runner, p50", middle(p50_us, "us"), "us", versus="Identity on 64 floats"),
+        measured("floor of the runner, spread", exactly(share, f"{FLOOR_LAUNCHES} launches"), "%", below(20)),
+    ]
+
+
+def against_loadgen(folder: Path, rounds: int) -> list[Row]:
+    program = [str(HERE / "reference_loadgen.py"), str(folder)]
+    return _rows(folder, rounds, program, "LoadGen SingleStream, fresh processes on one CPU")
+
+
+def against_loop(folder: Path, rounds: int) -> list[Row]:
+    """Where there is no C compiler this raises, and says so."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise FileNotFoundError("no C compiler on this machine")
+    library = folder / "loop.so"
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(LOOP)], check=True)
+    program = [str(HERE / "reference_c.py"), str(library)]
+    return _rows(folder, rounds, program, "loop in C on the C API of the same wheel, fresh processes on one CPU")
+
+
+def _rows(folder: Path, rounds: int, program: Sequence[str], versus: str) -> list[Row]:
+    agent = bundle.build(folder)
+    return [_row(agent, task, rounds, program, versus) for task in tasks(folder)]
+
+
+def _row(agent: Path, task: Task, rounds: int, program: Sequence[str], versus: str) -> Row:
+    arms: dict[str, Callable[[], float]] = {
+        "farm": partial(farm_p50_ns, agent, task),
+        "other": partial(other_p50_ns, program, task),
+    }
+    taken = interleaved(arms, rounds)
+    ms = float(np.median(taken["other"])) / 1e6
+    name = f"runner p50, {task.model.stem} ({ms:.3f} ms)"
+    if task.slow:
+        return measured(name, ratio(taken["farm"], taken["other"]), "x", at_most(1.01), versus=versus)
+    return measured(name, difference(taken["farm"] / US, taken["other"] / US), "us more", at_most(5), versus=versus)
+
+
+def tasks(folder: Path) -> tuple[Task, ...]:
+    """One model above half a millisecond, one below."""
+    return (
+        Task(matmuls(folder / "matmuls.onnx"), save_arrays(folder / "matmuls.npz", x=_noise(64, 512)), slow=True),
+        Task(distilled(folder / "distilled.onnx"), save_arrays(folder / "digit.npz", x=_noise(1, 1, 32, 32)), slow=False),
+    )
+
+
+def matmuls(path: Path, layers: int = 6) -> Path:
+    """Layers of 512 x 512 over 64 rows: about a millisecond on one CPU."""
+    names = ["x", *(f"h{i}" for i in range(1, layers)), "y"]
+    nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(layers)]
+    weights = [numpy_helper.from_array(_noise(512, 512, seed=i) / 512, f"w{i}") for i in range(layers)]
+    return save_model(path, nodes, [tensor("x", [64, 512])], [tensor("y", [64, 512])], weights)
+
+
+def distilled(path: Path) -> Path:
+    """The smallest example with its batch fixed, which the C API's oldest functions can load as the agent does."""
+    model = onnx.load(DIGITS / "distilled.onnx")
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, path)
+    return path
+
+
+def _noise(*shape: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.random.default_rng(seed).random(shape, np.float32)
+
+
+def farm_p50_ns(agent: Path, task: Task) -> float:
+    """One launch of the real agent: supervisor, fresh runner, samples over the wire."""
+    client = Client([sys.executable, "-I", str(agent)], Board(agent.parent / "base"))
+    try:
+        client.open()
+        recipe = {**TIMES, "slot_cap_s": 3.0}
+        launch = client.launch(task.model, task.arrays, recipe=recipe, point={"cpus": str(machine.last_cpu())})
+        return float(np.median(launch.latency_ns))
+    finally:
+        client.close()
+
+
+def other_p50_ns(program: Sequence[str], task: Task) -> float:
+    """The same on the other side: a fresh interpreter, pinned, warmed up and timed as long."""
+    asked = {"model": str(task.model), "arrays": str(task.arrays), "cpu": machine.last_cpu(), **TIMES}
+    said = subprocess.run(
+        [sys.executable, "-I", *program, json.dumps(asked)],
+        check=False, capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    if said.returncode:
+        raise RuntimeError(f"{program[0].rpartition('/')[2]}: {said.stderr.strip()[-500:]}")
+    return float(json.loads(said.stdout.splitlines()[-1])["p50_ns"])
