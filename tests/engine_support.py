@@ -18,9 +18,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from farm_orchestrator import broker, bundle, plan, store
+from farm_orchestrator import broker, bundle, digest, plan, store
 from farm_orchestrator.engine import Engine, EngineSettings
-from farm_orchestrator.model import FLOOR, Feeds, FileRef, Json, LaunchRow, Part, Point, Recipe, State, Variant
+from farm_orchestrator.model import FLOOR, Feeds, Json, LaunchRow, Part, Point, Recipe, State, Variant
 from farm_orchestrator.reconcile import reconcile
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, Store
 from farm_orchestrator.transport import open_channel
@@ -269,7 +269,7 @@ def _of_files(farm: Farm) -> list[str]:
 
 
 def _sha256(path: Path) -> str | None:
-    return FileRef(path.name, *store.files.digest(path)).sha256 if path.exists() else None
+    return digest.afresh(path) if path.exists() else None
 
 
 def enemy(folder: Path, mode: str, base: Path) -> str:

@@ -3,7 +3,7 @@
 from typing import Optional
 
 
-class LaunchFailed(Exception):  # noqa: N818 - it is the outcome's name on the wire
+class LaunchFailed(Exception):
     """The launch cannot go on. `stage` None: the stage that was running.
 
     Kinds: PROVIDER_MISSING, NOT_IMPLEMENTED, INVALID_GRAPH, OUT_OF_MEMORY, CRASH(signal), TIMEOUT, NON_FINITE,

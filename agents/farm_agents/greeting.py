@@ -30,7 +30,7 @@ class Opened:
     allowed: List[int]
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error
+class Refusal(Exception):
     """The agent will not serve."""
 
     def __init__(self, answer: Refused) -> None:

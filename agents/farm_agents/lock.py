@@ -16,7 +16,7 @@ EVICTION_S = 5.0
 POLL_S = 0.02
 
 
-class Held(Exception):  # noqa: N818 - the board is held: no error of the agent
+class Held(Exception):
     """Another holder keeps the board. `reason`: fenced (its fence is newer) or busy (it would not go, or may not)."""
 
     def __init__(self, reason: str, detail: str) -> None:

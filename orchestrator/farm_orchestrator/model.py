@@ -63,7 +63,7 @@ class Point(_Document):
         """Text that names the point in the store and on the page; `from_key` reads it back."""
         threads = "auto" if self.threads is None else str(self.threads)
         pace = "tight" if self.pace_hz is None else f"{self.pace_hz:g}Hz"
-        return "/".join((self.provider, self.runtime, self.cpus, threads, self.pin, self.mode, pace))
+        return f"{self.provider}/{self.runtime}/{self.cpus}/{threads}/{self.pin}/{self.mode}/{pace}"
 
     @classmethod
     def from_key(cls, key: str) -> Self:

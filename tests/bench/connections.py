@@ -30,8 +30,8 @@ def _open_all_s(spec: Json, farm_home: Path) -> float:
     begin = time.monotonic()
     try:
         with ThreadPoolExecutor(COUNT) as pool:
-            for each in [pool.submit(open_channel, spec, farm_home) for _ in range(COUNT)]:
-                channels.append(each.result())
+            asked = [pool.submit(open_channel, spec, farm_home) for _ in range(COUNT)]
+            channels.extend(each.result() for each in asked)
         return time.monotonic() - begin
     finally:
         with ThreadPoolExecutor(COUNT) as pool:

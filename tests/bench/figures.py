@@ -52,19 +52,19 @@ def interleaved(arms: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
     """Forward and back again in each round (A B B A), so that drift hits all arms alike: two values each per round."""
     taken: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(rounds):
-        for name in (*arms, *reversed(arms)):
+        for name in (*arms, *reversed(tuple(arms))):
             taken[name].append(arms[name]())
     return {name: np.asarray(values) for name, values in taken.items()}
 
 
 def ratio(above: Floats, below: Floats) -> Figure:
     """Of paired positive values, over the logarithms of their ratios."""
-    found = _hodges_lehmann(np.log(above / below))
-    return Figure(*(math.exp(each) for each in found), note=_pairs(above))
+    value, low, high = _hodges_lehmann(np.log(above / below))
+    return Figure(math.exp(value), math.exp(low), math.exp(high), _pairs(above))
 
 
 def difference(left: Floats, right: Floats) -> Figure:
-    return Figure(*_hodges_lehmann(left - right), note=_pairs(left))
+    return Figure(*_hodges_lehmann(left - right), _pairs(left))
 
 
 def _hodges_lehmann(pairs: Floats) -> tuple[float, float, float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bench.desks import Desk, new_desk
+from bench.desks import new_desk
 from bench.figures import middle
 from bench.rows import Row, at_most, measured
+from run_support import Desk
 
 
 def three_boards(folder: Path, rounds: int) -> list[Row]:

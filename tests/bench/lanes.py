@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.desks import Desk, new_desk
+from bench.desks import new_desk
 from bench.figures import exactly, middle
 from bench.rows import Row, at_most, measured
-from run_support import DIGITS, QUICK
+from run_support import DIGITS, QUICK, Desk
 
 BOARDS, BLOCKS, LAUNCHES, SLEEP_S = 8, 8, 16, 0.25
 IDEAL_S = LAUNCHES * SLEEP_S
@@ -31,7 +31,7 @@ def eight_boards(folder: Path, rounds: int) -> list[Row]:
     slept_ms = [took for run in runs for took in run.took_ms]
     between = f"{len(gaps_ms)} gaps, 95 % of them below {np.percentile(gaps_ms, 95):.0f} ms"
     return [
-        measured("8 boards x 16 launches of 0.25 s, the slowest board", middle(worst, "x", 3), "x ideal", at_most(1.05),
+        measured("8 boards x 16 launches of 0.25 s / ideal, slowest board", middle(worst, "x", 3), "x", at_most(1.05),
                  versus=f"{IDEAL_S:g} s; a launch takes {np.median(slept_ms):.0f} ms on the board"),
         measured("own time between two launches on a board", exactly(float(np.median(gaps_ms)), between), "ms",
                  at_most(50), versus="from the board's journal"),
@@ -61,7 +61,7 @@ def one_run(folder: Path) -> Journals:
 @contextmanager
 def lab(desk: Desk, boards: int) -> Iterator[None]:
     """Synthetic boards; each launch takes SLEEP_S on them."""
-    up = desk.farm("lab", "up", "-n", boards, "--load", "synthetic")
+    up = desk.farm("lab", "up", "-n", str(boards), "--load", "synthetic")
     try:
         if up.code != 0:
             raise RuntimeError(f"farm lab up: {up.err[-500:]}")

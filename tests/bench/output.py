@@ -18,7 +18,7 @@ WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 def save(rows: Sequence[Row], machine: str) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([_document(row, machine) for row in rows], indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps([document(row, machine) for row in rows], indent=1) + "\n", encoding="utf-8")
 
 
 def table(rows: Sequence[Row], machine: str) -> str:
@@ -28,14 +28,18 @@ def table(rows: Sequence[Row], machine: str) -> str:
 
 
 def into_readme(text: str) -> None:
-    readme = README.read_text(encoding="utf-8")
+    README.write_text(replaced(README.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+def replaced(readme: str, text: str) -> str:
+    """Raises ValueError where the marks are missing."""
     marked = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     if not marked.search(readme):
-        raise ValueError(f"{README}: no {BEGIN} ... {END} to write the table into")
-    README.write_text(marked.sub(lambda _: f"{BEGIN}\n{text}\n{END}", readme, count=1), encoding="utf-8")
+        raise ValueError(f"README.md has no {BEGIN} ... {END} to write the table into")
+    return marked.sub(lambda _: f"{BEGIN}\n{text}\n{END}", readme, count=1)
 
 
-def _document(row: Row, machine: str) -> dict[str, Any]:
+def document(row: Row, machine: str) -> dict[str, Any]:
     figure = row.figure
     interval = (figure.low, figure.high) if figure and figure.has_interval else (None, None)
     return {

@@ -13,8 +13,9 @@ from pathlib import Path
 from bench.figures import exactly, interleaved, middle, ratio
 from bench.rows import Row, at_least, at_most, measured
 from bench.ssh_place import ssh_world
+from farm_orchestrator import digest
 from farm_orchestrator.model import FileRef, Json
-from farm_orchestrator.transport import Channel, PutResult, digest, open_channel, push, resolve
+from farm_orchestrator.transport import Channel, PutResult, open_channel, push, resolve
 from transport_support import World
 
 SIZE = 100_000_000
@@ -30,10 +31,10 @@ def hundred_megabytes(folder: Path, rounds: int) -> list[Row]:
         arms: dict[str, Callable[[], float]] = {"scp": side.scp_s, "farm": side.push_s}
         taken = interleaved(arms, rounds)
         again = [side.push_again() for _ in range(rounds)]
-    how = f"scp, {SIZE / 1e6 / sorted(taken['scp'])[rounds]:.0f} MB/s; both with their connection, same server and disk"
-    sent = exactly(max(result.sent for result, _ in again), f"{rounds} runs")
+    how = f"{SIZE / 1e6 / sorted(taken['scp'])[rounds]:.0f} MB/s; both with their connection, same server and disk; ours is flushed to the disk"
+    sent = exactly(max(result.sent for result, _ in again), f"largest of {rounds}")
     return [
-        measured("push of 100 MB", ratio(taken["scp"], taken["farm"]), "x as fast", at_least(1.3), versus=how),
+        measured("push of 100 MB, speed / scp", ratio(taken["scp"], taken["farm"]), "x", at_least(1.3), versus=how),
         measured("verification of 100 MB on the board", middle(side.verify_s, "s"), "s", at_most(1)),
         measured("second push of the same file, payload", sent, "bytes", at_most(0)),
         measured("second push of the same file, time", middle([s for _, s in again], "s", 3), "s", at_most(0.15),

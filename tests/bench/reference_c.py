@@ -64,7 +64,9 @@ def main(loop: str, asked: dict[str, Any]) -> None:
     output, shape = _output(asked["model"])
     got = np.zeros(shape, np.float32)
     api = Api()
-    timed = _timed(ctypes.CDLL(loop), api, _session(api, asked["model"]), (_tensor(api, fed), _tensor(api, got), output))
+    timed = _timed(
+        ctypes.CDLL(loop), api, _session(api, asked["model"]), (_tensor(api, fed), _tensor(api, got), output)
+    )
     timed(asked["warmup_s"])
     latency_ns = timed(asked["slot_s"])
     _check(asked["model"], fed, got)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import re
@@ -40,8 +41,7 @@ def open_session(model: str, arrays: str) -> Any:
 
 def single_stream(session: Any, slot_s: float, folder: str) -> int:
     """The median that LoadGen itself measured, from issuing a query to hearing of its completion."""
-    import mlperf_loadgen as loadgen
-
+    loadgen = importlib.import_module("mlperf_loadgen")  # it brings no types
     call, binding = session.call, session.binding
     complete, response = loadgen.QuerySamplesComplete, loadgen.QuerySampleResponse
 

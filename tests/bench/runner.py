@@ -39,6 +39,15 @@ class Task:
     slow: bool
 
 
+@dataclass(frozen=True)
+class Other:
+    """A loop that is not ours: a program for `python -I` that takes a task as JSON and says its median."""
+
+    name: str
+    program: Sequence[str]
+    how: str
+
+
 def floor(folder: Path, rounds: int) -> list[Row]:
     """Everything that is not the model: Identity is one, so the whole latency is the harness and the runtime."""
     del rounds
@@ -54,7 +63,7 @@ def floor(folder: Path, rounds: int) -> list[Row]:
 
 def against_loadgen(folder: Path, rounds: int) -> list[Row]:
     program = [str(HERE / "reference_loadgen.py"), str(folder)]
-    return _rows(folder, rounds, program, "LoadGen SingleStream, fresh processes on one CPU")
+    return _rows(folder, rounds, Other("LoadGen", program, "its SingleStream scenario over the agent's own session"))
 
 
 def against_loop(folder: Path, rounds: int) -> list[Row]:
@@ -65,32 +74,36 @@ def against_loop(folder: Path, rounds: int) -> list[Row]:
     library = folder / "loop.so"
     subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(LOOP)], check=True)
     program = [str(HERE / "reference_c.py"), str(library)]
-    return _rows(folder, rounds, program, "loop in C on the C API of the same wheel, fresh processes on one CPU")
+    return _rows(folder, rounds, Other("loop in C", program, "OrtApi::Run of the library in the same wheel"))
 
 
-def _rows(folder: Path, rounds: int, program: Sequence[str], versus: str) -> list[Row]:
+def _rows(folder: Path, rounds: int, other: Other) -> list[Row]:
     agent = bundle.build(folder)
-    return [_row(agent, task, rounds, program, versus) for task in tasks(folder)]
+    return [_row(agent, task, rounds, other) for task in tasks(folder)]
 
 
-def _row(agent: Path, task: Task, rounds: int, program: Sequence[str], versus: str) -> Row:
+def _row(agent: Path, task: Task, rounds: int, other: Other) -> Row:
     arms: dict[str, Callable[[], float]] = {
         "farm": partial(farm_p50_ns, agent, task),
-        "other": partial(other_p50_ns, program, task),
+        "other": partial(other_p50_ns, other.program, task),
     }
     taken = interleaved(arms, rounds)
     ms = float(np.median(taken["other"])) / 1e6
-    name = f"runner p50, {task.model.stem} ({ms:.3f} ms)"
+    versus, model = f"{ms:.3f} ms, {other.how}; fresh processes on one CPU", task.model.stem
     if task.slow:
-        return measured(name, ratio(taken["farm"], taken["other"]), "x", at_most(1.01), versus=versus)
-    return measured(name, difference(taken["farm"] / US, taken["other"] / US), "us more", at_most(5), versus=versus)
+        figure = ratio(taken["farm"], taken["other"])
+        return measured(f"runner p50 / {other.name}, {model}", figure, "x", at_most(1.01), versus=versus)
+    figure = difference(taken["farm"] / US, taken["other"] / US)
+    return measured(f"runner p50 - {other.name}, {model}", figure, "us", at_most(5), versus=versus)
 
 
 def tasks(folder: Path) -> tuple[Task, ...]:
     """One model above half a millisecond, one below."""
     return (
         Task(matmuls(folder / "matmuls.onnx"), save_arrays(folder / "matmuls.npz", x=_noise(64, 512)), slow=True),
-        Task(distilled(folder / "distilled.onnx"), save_arrays(folder / "digit.npz", x=_noise(1, 1, 32, 32)), slow=False),
+        Task(
+            distilled(folder / "distilled.onnx"), save_arrays(folder / "digit.npz", x=_noise(1, 1, 32, 32)), slow=False
+        ),
     )
 
 

@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 
 import farm_orchestrator
-from farm_orchestrator import variants
+from farm_orchestrator import digest, variants
 from farm_orchestrator.model import FLOOR
-from farm_orchestrator.variants.arrays import digest, read, save
+from farm_orchestrator.variants.arrays import read, save
 from farm_orchestrator.variants.records import Checked
 from farm_orchestrator.variants.score import score
 from farm_reports import bounds
@@ -58,7 +58,7 @@ def test_every_file_that_a_run_needs_is_there_under_its_digest(checked: Checked)
         needed |= {variant.feeds.sha256, variant.golden.sha256, variant.dataset.sha256}
         needed |= {file.sha256 for file in variant.files}
     assert needed == set(checked.files)
-    assert all(digest(path) == sha256 for sha256, path in checked.files.items())
+    assert all(digest.afresh(path) == sha256 for sha256, path in checked.files.items())
 
 
 def test_accuracy_is_real_and_ranks_the_variants(top1: dict[str, float]) -> None:

@@ -13,6 +13,7 @@ import variants_support as make
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import Json, Variant
 from farm_orchestrator.variants.arrays import Array, read
+from farm_orchestrator.variants.checks.graph import Graph, Tensor
 from farm_orchestrator.variants.records import Checked
 
 Check = Callable[..., Checked]
@@ -178,3 +179,16 @@ def test_every_dtype_is_drawn_within_its_range(checked: Check) -> None:
     assert array(done, "fp32", "bool").dtype == np.bool_
     assert array(done, "fp32", "double").dtype == np.float64
     assert variant(done, "fp32").quantised is False
+
+
+def test_named_dimensions_are_bound_for_the_board_and_unnamed_ones_are_left() -> None:
+    graph = Graph(
+        17,
+        8,
+        frozenset({""}),
+        (Tensor("ids", "int64", ("batch", "seq")), Tensor("x", "float32", ("x.0", 3))),
+        frozenset(),
+        (),
+        quantised=False,
+    )
+    assert graph.bound({"ids": (1, 64), "x": (5, 3)}) == {"batch": 1, "seq": 64}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from farm_orchestrator import store as stored
@@ -55,12 +55,10 @@ class Engines:
 def engines(settings: Settings) -> Iterator[Engines]:
     """Stops the engine on the way out; at a second Ctrl-C, or where it would hang, kills it."""
     held = Engines(engine_settings(settings))
-    try:
+    with ExitStack() as ends:
+        ends.callback(held.kill)  # nothing to kill after an orderly stop
         yield held
         held.stop()
-    except BaseException:
-        held.kill()
-        raise
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

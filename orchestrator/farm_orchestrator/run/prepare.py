@@ -132,8 +132,7 @@ def _check_refused(request: Request, checked: Checked) -> None:
 
 
 def _agent(scratch: Path) -> tuple[FileRef, Path]:
-    from farm_orchestrator import bundle
-    from farm_orchestrator.transport import digest
+    from farm_orchestrator import bundle, digest
 
     path = bundle.build(scratch)
     return FileRef("agent.pyz", digest.of(path), path.stat().st_size), path

@@ -6,10 +6,11 @@ import re
 import tempfile
 from pathlib import Path
 
+from farm_orchestrator import digest
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import DIGEST_PATTERN, FileRef
 from farm_orchestrator.store.failures import explained
-from farm_orchestrator.store.files import CHUNK, digest, sync, sync_folder
+from farm_orchestrator.store.files import CHUNK, sync, sync_folder
 
 Stamp = tuple[int, int, int]
 
@@ -24,7 +25,7 @@ class Artefacts:
     def put(self, path: Path) -> FileRef:
         """Keeps a copy; a sound copy that is there already is left alone. Raises StoreError."""
         with explained(path):
-            sha256, size = digest(path)
+            sha256, size = digest.afresh(path), path.stat().st_size
         if not self._sound(sha256):
             sha256, size = self._copy(path)
         return FileRef(path.name, sha256, size)
@@ -55,7 +56,7 @@ class Artefacts:
             stamp = _stamp(path)
             if self._checked.get(sha256) == stamp:
                 return True
-            if digest(path)[0] != sha256:
+            if digest.afresh(path) != sha256:
                 return False
         self._checked[sha256] = stamp
         return True

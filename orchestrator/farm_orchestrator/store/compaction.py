@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from farm_orchestrator import digest
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import Json, Kind, LaunchRow, State
 from farm_orchestrator.store.failures import explained
-from farm_orchestrator.store.files import digest, whole
+from farm_orchestrator.store.files import whole
 from farm_orchestrator.store.samples import parquet, read_launch, stamped
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _files(folder: Path, rows: Iterable[LaunchRow]) -> Iterator[tuple[LaunchRow,
 
 def _vouched(path: Path, row: LaunchRow) -> Path:
     """The file of a committed launch, checked by its digest."""
-    found = digest(path)[0] if path.is_file() else "no file"
+    found = digest.afresh(path) if path.is_file() else "no file"
     if found != row.file_sha256:
         raise StoreError(
             f"{path} is not what launch {row.id} ({row.variant} on {row.board}) measured: "

@@ -1,12 +1,14 @@
-"""Files that are there whole or not at all, and the digest that names them."""
+"""Files that are there whole or not at all."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from farm_orchestrator import digest
+from farm_orchestrator.model import FileRef
 
 CHUNK = 1 << 20
 
@@ -41,12 +43,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def digest(path: Path) -> tuple[str, int]:
-    """(sha256, size in bytes)."""
-    found = hashlib.sha256()
-    size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-            size += len(chunk)
-    return found.hexdigest(), size
+def file_ref(folder: Path, name: str) -> FileRef:
+    path = folder / name
+    return FileRef(name, digest.afresh(path), path.stat().st_size)

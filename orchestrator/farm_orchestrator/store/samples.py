@@ -13,7 +13,7 @@ import numpy.typing as npt
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import FileRef, Json
 from farm_orchestrator.store.failures import explained
-from farm_orchestrator.store.files import digest, whole
+from farm_orchestrator.store.files import file_ref, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,7 @@ def write_launch(folder: Path, launch: int, fence: int, timed: Timed, readings: 
             writer.write_table(pa.table(_sample_columns(timed), schema=schema))
             if readings:
                 writer.write_table(pa.table(_reading_columns(readings), schema=schema))
-        return FileRef(name, *digest(folder / name))
+        return file_ref(folder, name)
 
 
 def read_launch(path: Path) -> tuple[pa.Table, pa.Table]:

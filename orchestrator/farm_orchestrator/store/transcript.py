@@ -9,7 +9,7 @@ from pathlib import Path
 
 from farm_orchestrator.model import FileRef
 from farm_orchestrator.store.failures import explained
-from farm_orchestrator.store.files import digest, sync_folder
+from farm_orchestrator.store.files import file_ref, sync_folder
 
 SCHEMA = "farm.transcript/1"
 BULK = {"samples": "latency_ns", "readings": "readings"}  # message -> the column that is counted
@@ -23,6 +23,7 @@ class Transcript:
 
     def __init__(self, folder: Path, launch: int, fence: int, clock: Callable[[], float] = time.time) -> None:
         self.name = f"transcripts/{launch}.{fence}.jsonl"
+        self._folder = folder
         self._path = folder / self.name
         self._clock = clock
         with explained(self._path):
@@ -39,7 +40,7 @@ class Transcript:
             os.fsync(self._file.fileno())
             self._file.close()
             sync_folder(self._path.parent)
-            return FileRef(self.name, *digest(self._path))
+            return file_ref(self._folder, self.name)
 
     def _write(self, body: dict[str, object]) -> None:
         line = json.dumps(body, separators=(",", ":")).encode() + b"\n"

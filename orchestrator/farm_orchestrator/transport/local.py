@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from farm_orchestrator import digest
 from farm_orchestrator.errors import AgentLost, BoardError, DiskFull, NoRuntime, ReadOnly, Unreachable
 from farm_orchestrator.model import Json
-from farm_orchestrator.transport import ExecResult, PutResult, digest, fetch, names
+from farm_orchestrator.transport import ExecResult, PutResult, fetch, names
 from farm_orchestrator.transport.local_stream import LocalStream
 
 OUTPUT_LIMIT = PIECE = 1 << 20

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from farm_orchestrator import digest
 from farm_orchestrator.errors import BoardError, DiskFull, ReadOnly, UsageError
 from farm_orchestrator.model import FileRef
-from farm_orchestrator.transport import Channel, ExecResult, PutResult, digest, names
+from farm_orchestrator.transport import Channel, ExecResult, PutResult, names
 
 RESUME_STEP = 128 << 10
 STALE_S = 7 * 86400.0

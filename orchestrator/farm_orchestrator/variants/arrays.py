@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from farm_orchestrator import digest
 
 Array = NDArray[Any]
 CHUNK = 1 << 20
@@ -34,13 +35,8 @@ def save(folder: Path, arrays: Mapping[str, Array]) -> Stored:
             member = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             with archive.open(member, "w", force_zip64=True) as sink:
                 np.lib.format.write_array(sink, np.asanyarray(arrays[name]), allow_pickle=False)
-    sha256 = digest(draft)
+    sha256 = digest.afresh(draft)
     return Stored(draft.replace(folder / f"{sha256}.npz"), sha256, (folder / f"{sha256}.npz").stat().st_size)
-
-
-def digest(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def read(path: Path, name: str) -> Array:

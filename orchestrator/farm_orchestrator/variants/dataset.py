@@ -51,11 +51,17 @@ def feeds_of(dataset: Dataset, graph: Graph) -> Feeds | str:
             return problem
     taken = {tensor.name: inputs[tensor.name] for tensor in graph.inputs}
     scale = {name: factor for name, factor in dataset.spec.scale.items() if name in taken}
-    return Feeds(dataset.stored.sha256, dataset.stored.size, taken, scale, dataset.rows)
+    dims = graph.bound({tensor: row_shape(dataset.arrays[name]) for tensor, name in taken.items()})
+    return Feeds(dataset.stored.sha256, dataset.stored.size, taken, scale, dataset.rows, dims)
+
+
+def row_shape(array: Array) -> tuple[int, ...]:
+    """Rows are run one by one."""
+    return (1, *array.shape[1:])
 
 
 def _misfit(tensor: Tensor, array: Array, scaled: bool) -> str | None:  # noqa: FBT001 - a fact about the array
-    shape = (1, *array.shape[1:])
+    shape = row_shape(array)
     if tensor.dims is not None and not shape_fits(tensor.dims, shape):
         return f"its input {tensor.name} is {shown(tensor.dims)}, a row of the dataset {shown(shape)}"
     if scaled and tensor.dtype not in FLOATS:

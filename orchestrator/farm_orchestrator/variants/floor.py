@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from farm_orchestrator import digest
 from farm_orchestrator.model import FLOOR, Feeds, FileRef, Variant
-from farm_orchestrator.variants.arrays import digest, save
+from farm_orchestrator.variants.arrays import save
 
 SHAPE = [1, 64]
 OPSET, IR = 17, 8
@@ -17,7 +18,7 @@ def floor_model(scratch: Path) -> tuple[Variant, dict[str, Path]]:
     """One Identity node on [1, 64] floats: the variant, and its files by digest."""
     path = scratch / "floor.onnx"
     path.write_bytes(_model())
-    sha256, feeds = digest(path), save(scratch, {"x": np.zeros(SHAPE, np.float32)})
+    sha256, feeds = digest.afresh(path), save(scratch, {"x": np.zeros(SHAPE, np.float32)})
     variant = Variant(
         name=FLOOR,
         sha256=sha256,

@@ -16,10 +16,7 @@ from scipy.special import bdtr, softmax
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Z_95 = 1.959963984540054
-TINY = 1e-12
 BINS = 15
-RESAMPLES = 300
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -80,29 +77,9 @@ def cosine(z: Floats, r: Floats) -> tuple[float | None, int]:
     return value, int((~used).sum())
 
 
-def nll(z: Floats, y: Labels) -> float:
-    """Mean negative log likelihood of the label, z as logits."""
-    return float(-np.log(softmax(z, axis=1)[np.arange(len(y)), y] + TINY).mean())
-
-
-def brier(z: Floats, y: Labels) -> float:
-    chosen = np.zeros_like(z)
-    chosen[np.arange(len(y)), y] = 1.0
-    return float(np.square(softmax(z, axis=1) - chosen).sum(axis=1).mean())
-
-
 def ece(z: Floats, y: Labels) -> float:
     """Expected calibration error over 15 equal-width bins of confidence."""
     return _binned(*_gaps(z, y))
-
-
-def ece_interval(z: Floats, y: Labels) -> Interval:
-    """The same with its bootstrap 95 % interval (300 seeded resamples of the rows)."""
-    gap, bins = _gaps(z, y)
-    stream = np.random.default_rng(SEED)
-    picks = (stream.integers(0, len(y), len(y)) for _ in range(RESAMPLES))
-    low, high = np.quantile([_binned(gap[pick], bins[pick]) for pick in picks], (0.025, 0.975))
-    return Interval(_binned(gap, bins), float(low), float(high))
 
 
 def _gaps(z: Floats, y: Labels) -> tuple[Floats, Labels]:

@@ -177,12 +177,13 @@ def _labels(dataset: Dataset, rows: Mapping[str, Feeds | str]) -> Labels:
 def _variant(each: Proved, rows: Feeds | str | None) -> Variant:
     candidate = each.trial.candidate
     tensors = {tensor.name: tensor.name for tensor in candidate.graph.inputs}
+    dims = candidate.graph.bound({name: each.trial.fed.arrays[name].shape for name in tensors})
     return Variant(
         name=candidate.name,
         sha256=candidate.sha256,
         files=candidate.refs,
         opset=candidate.graph.opset,
-        feeds=Feeds(each.trial.feeds.sha256, each.trial.feeds.size, tensors),
+        feeds=Feeds(each.trial.feeds.sha256, each.trial.feeds.size, tensors, dims=dims),
         golden=FileRef("golden.npz", each.golden.sha256, each.golden.size),
         dataset=rows if isinstance(rows, Feeds) else None,
         quantised=candidate.graph.quantised,

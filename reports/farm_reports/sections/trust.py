@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from farm_reports import figures
-from farm_reports.results import Board, Cell, Finding
+from farm_reports.results import Board, Cell
 from farm_reports.sections.view import Section, View, shows
 from farm_reports.sections.words import counted, grouped, listed, spoken
 
@@ -37,12 +37,12 @@ class BoardRow:
 
 @dataclass(frozen=True)
 class Doubt:
-    """One finding and the cells that carry it."""
+    """One finding, the cells that carry it, and what was seen in each of them: (cells, text)."""
 
     name: str
-    text: str
     do: str
     where: str
+    notes: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -164,18 +164,21 @@ def _where(members: Sequence[str]) -> str:
 
 
 def _doubts(view: View) -> list[Doubt]:
-    """Every finding once, with where it was seen; those of the run first."""
-    seen: dict[tuple[str, str, str], list[str]] = {}
+    """Every finding once, with what was seen where; those of the run first."""
+    seen: dict[tuple[str, str], dict[str, list[str]]] = {}
     for finding in view.results.findings:
-        seen.setdefault(_key(finding), [])
+        seen.setdefault((finding.name, finding.do), {}).setdefault(finding.text, [])
     for cell in view.results.cells:
         for finding in cell.findings:
-            seen.setdefault(_key(finding), []).append(f"{cell.variant} on {cell.board}")
-    return [Doubt(*key, listed(dict.fromkeys(where), 4)) for key, where in seen.items()]
+            texts = seen.setdefault((finding.name, finding.do), {})
+            texts.setdefault(finding.text, []).append(f"{cell.variant} on {cell.board}")
+    return [_doubt(name, do, texts) for (name, do), texts in seen.items()]
 
 
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding.name, finding.text, finding.do
+def _doubt(name: str, do: str, texts: dict[str, list[str]]) -> Doubt:
+    everywhere = dict.fromkeys(cell for cells in texts.values() for cell in cells)
+    notes = tuple((listed(dict.fromkeys(cells), 4), text) for text, cells in texts.items())
+    return Doubt(name, do, listed(everywhere, 4), notes)
 
 
 def _missing(view: View) -> Iterator[Missing]:

@@ -15,7 +15,6 @@ from farm_orchestrator.variants.arrays import CHUNK, Stored
 from farm_orchestrator.variants.checks.refusal import Refusal
 
 SIZE_LIMIT = 4 << 30
-ROOM = 3  # a model takes about so many times its size on disk and in memory
 NOT_A_MODEL = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model", "run git lfs pull"),
     (b"PK\x03\x04", "is a zip archive, not a model", "unpack it"),
@@ -59,13 +58,6 @@ def check_first_bytes(source: BinaryIO) -> None:
             raise Refusal(2, what, mend)
     if head.lstrip().lower().startswith(HTML):
         raise Refusal(2, "is an HTML page, not a model", "download the file itself, not the page about it")
-
-
-def check_room(size: int, disk_free: int | None, memory_available: int | None) -> None:
-    """Check 3, of one board: three times the size must be free on disk and in memory. Unknown is no refusal."""
-    for what, free in (("disk", disk_free), ("memory", memory_available)):
-        if free is not None and free < ROOM * size:
-            raise Refusal(3, f"needs {ROOM * size:,} bytes of {what} there, {free:,} are free")
 
 
 def check_recorded(stored: Stored, recorded: Mapping[str, str]) -> None:

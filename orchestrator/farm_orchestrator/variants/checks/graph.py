@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,16 @@ class Graph:
 
     def input(self, name: str) -> Tensor | None:
         return next((tensor for tensor in self.inputs if tensor.name == name), None)
+
+    def bound(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+        """The named symbolic dimensions as inputs of these shapes bind them; a session may then fix them."""
+        sizes = ((tensor, zip(tensor.dims or (), shapes[tensor.name], strict=False)) for tensor in self.inputs)
+        return {
+            dim: size
+            for tensor, pairs in sizes
+            for axis, (dim, size) in enumerate(pairs)
+            if isinstance(dim, str) and dim != unnamed(tensor.name, axis)
+        }
 
 
 def parse(path: Path) -> ModelProto:
@@ -149,9 +159,14 @@ def _dims(value: ValueInfoProto) -> tuple[int | str, ...] | None:
     if not tensor.HasField("shape"):
         return None
     return tuple(
-        dim.dim_value if dim.dim_value > 0 else dim.dim_param or f"{value.name}.{axis}"
+        dim.dim_value if dim.dim_value > 0 else dim.dim_param or unnamed(value.name, axis)
         for axis, dim in enumerate(tensor.shape.dim)
     )
+
+
+def unnamed(tensor: str, axis: int) -> str:
+    """What stands for a dimension without number and name."""
+    return f"{tensor}.{axis}"
 
 
 def _ids(graph: GraphProto) -> frozenset[str]:

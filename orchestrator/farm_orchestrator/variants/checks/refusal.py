@@ -8,7 +8,7 @@ from farm_orchestrator.variants.records import Refused
 TEXT_LIMIT = 600
 
 
-class Refusal(Exception):  # noqa: N818 - it is what happens to the file, not an error of the farm
+class Refusal(Exception):
     """`check` is the number of the check; `text` may quote the file and is made harmless."""
 
     def __init__(self, check: int, text: str, mend: str | None = None) -> None:
@@ -19,7 +19,7 @@ class Refusal(Exception):  # noqa: N818 - it is what happens to the file, not an
         self.mend = mend
 
 
-class BaselineRefused(Exception):  # noqa: N818 - as above
+class BaselineRefused(Exception):
     """What everything is compared with cannot run."""
 
     def __init__(self, refused: Refused) -> None:
