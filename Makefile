@@ -39,6 +39,7 @@ format: setup  ## put the code into shape
 
 bench: setup  ## the tables of the README, as ratios side by side in one run
 	tests/servers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint,bench]'
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 clean:  ## remove what make made

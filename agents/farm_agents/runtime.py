@@ -1,14 +1,19 @@
 """The one place that touches onnxruntime: sessions, their options read back, their errors named."""
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as state
-
 from farm_agents.failure import LaunchFailed
 from farm_agents.wire import Json
+
+# Its usage reporting (from 1.31 on) opens a database in the home folder, starts threads and looks for a network: not
+# on a board that is being measured. It is read when the library is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 CPU = "CPUExecutionProvider"
 ERRORS: Tuple[Any, ...] = tuple(

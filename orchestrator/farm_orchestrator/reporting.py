@@ -25,7 +25,6 @@ COPIED = (
     "report.html", "report.css", "results.json", "junit.xml", "summary.md", "samples.parquet", "launches.parquet",
     "readings.parquet", "plan.json",
 )  # fmt: skip
-OPEN = {State.PENDING, State.RUNNING, State.CANCELLED}
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Stored:
 
     @property
     def partial(self) -> bool:
-        return self.run.state != "closed" or any(row.state in OPEN for row in self.launches)
+        return self.run.state != "closed" or self.run.cancel
 
 
 def build(store: Store, run: str, runs: Path, cas: Path, out: Path | None = None) -> Results:

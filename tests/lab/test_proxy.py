@@ -90,7 +90,7 @@ def test_a_delay_is_added_in_each_direction(place: Places, echo: int) -> None:
 def test_a_rate_holds_the_bytes_back(place: Places, echo: int) -> None:
     with linked(place, echo) as link:
         chaos.tell(place, "rate", "x", bytes_per_s=1_000_000)
-        assert round_trip(link, b"y" * 400_000) >= 0.4
+        assert round_trip(link, b"y" * 400_000) >= 0.3  # a whole burst may pass before the bucket is empty
 
 
 def test_a_frozen_link_is_silent_both_ways_and_keeps_its_sockets(place: Places, echo: int) -> None:

@@ -23,6 +23,7 @@ AT_ONCE = 16
 PROBE_S = 60.0
 PROBE = """
 import json, os, platform
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 def version(name):
     try:
         return __import__(name).__version__

@@ -12,7 +12,7 @@ from farm_orchestrator import config
 from farm_orchestrator import store as stored
 from farm_orchestrator.run.announce import announce, title
 from farm_orchestrator.run.desk import Desk
-from farm_orchestrator.run.drain import drain, engines, stay_for_others
+from farm_orchestrator.run.drain import LOOK_S, drain, engines, stay_for_others
 from farm_orchestrator.run.interrupts import Interrupts
 from farm_orchestrator.run.prepare import prepare, record
 from farm_orchestrator.run.request import Finished, Request, View
@@ -114,10 +114,14 @@ def _interrupted(finished: Finished) -> Finished:
 
 
 def _reopen(store: Store, run: str, view: View) -> None:
-    """A command that was killed still counts as alive for some seconds: wait for that, then say who holds the run."""
-    if stored.load_run(store, run).attached:
+    """A command that was killed seems alive for some seconds: wait those out, unless it shows that it lives."""
+    seen = stored.load_run(store, run)
+    if seen.attached:
         view.message(f"run {run} was in use seconds ago: waiting up to {FREED_S:g} s for it to be given up")
         until = time.monotonic() + FREED_S
-        while stored.load_run(store, run).attached and time.monotonic() < until:
-            time.sleep(0.25)
+        while time.monotonic() < until:
+            time.sleep(LOOK_S)
+            now = stored.load_run(store, run)
+            if not now.attached or now.attached_until != seen.attached_until:
+                break
     stored.resume(store, run)

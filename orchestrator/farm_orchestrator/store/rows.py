@@ -36,7 +36,7 @@ class NewRun:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the store has it; `attached`: a living command renews it."""
+    """A run as the store has it; `attached`: a living command renews `attached_until`."""
 
     id: str
     name: str | None
@@ -48,6 +48,7 @@ class RunRow:
     word: str | None
     cancel: bool
     attached: bool
+    attached_until: float
     reported: bool
     facts: Json
 
@@ -102,6 +103,7 @@ def run_row(row: Row[Any], now: float) -> RunRow:
         word=row.word,
         cancel=bool(row.cancel),
         attached=is_live(row.attached_until, now),
+        attached_until=row.attached_until,
         reported=bool(row.reported),
         facts=row.facts,
     )

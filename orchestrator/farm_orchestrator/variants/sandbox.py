@@ -60,7 +60,7 @@ class Sandbox:
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(SCRIPT)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={"OPENBLAS_NUM_THREADS": "1"}, start_new_session=True,
+            env={"OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}, start_new_session=True,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
