@@ -23,10 +23,10 @@ from farm_orchestrator.model import (
     Recipe,
     Slot,
     State,
-    Summary,
     Variant,
 )
 from farm_orchestrator.store import CellRow, Claim, NewRun, Store
+from farm_reports.tables import Summary
 
 DIGEST = "0" * 64
 RUN = "20260101-000000-aaaa"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm_orchestrator.addresses import SQLITE, broker_address, store_url, without_password
 from farm_orchestrator.errors import StoreError, UsageError
-from farm_orchestrator.model import PRESETS, Json
+from farm_orchestrator.model import Json
+from farm_orchestrator.setting_values import CHECKS
 
 if TYPE_CHECKING:
     from farm_inventory import Board
@@ -115,44 +116,6 @@ def schema() -> Json:
     from farm_orchestrator.farm_yaml import FarmFile
 
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **FarmFile.model_json_schema()}
-
-
-def check_store(text: str) -> str:
-    store_url(text, Path("/"))
-    return text
-
-
-def check_broker(text: str) -> str:
-    broker_address(text, Path("/"))
-    return text
-
-
-def check_preset(text: str) -> str:
-    if text not in PRESETS:
-        raise ValueError(f"must be one of {', '.join(PRESETS)}, not {text!r}{_near(text, PRESETS)}")
-    return text
-
-
-def check_path(text: str) -> str:
-    if not text.strip() or "\0" in text:
-        raise ValueError("must be a path")
-    return text
-
-
-def _near(text: str, known: Iterable[str]) -> str:
-    from farm_inventory.problem import closest
-
-    near = closest(text, known)
-    return f"; did you mean '{near}'?" if near else ""
-
-
-CHECKS = {
-    "inventory": check_path,
-    "store": check_store,
-    "broker": check_broker,
-    "runs": check_path,
-    "preset": check_preset,
-}
 
 
 def _from_env(env: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from farm_orchestrator.config import check_broker, check_path, check_preset, check_store
+from farm_orchestrator.setting_values import check_broker, check_path, check_preset, check_store
 
 
 def _keeps_no_secret(value: str) -> str:

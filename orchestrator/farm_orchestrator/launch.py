@@ -21,7 +21,6 @@ from farm_orchestrator.model import (
     Outcome,
     Part,
     Point,
-    Summary,
 )
 from farm_orchestrator.store import Claim, Timed, Transcript, write_launch
 from farm_orchestrator.watchdog import Concern
@@ -137,8 +136,7 @@ def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measu
     timed = Timed(answer.t0_ns, answer.latency_ns, answer.start_delay_ns, Point.from_key(claim.row.point).pace_hz)
     file = write_launch(folder, claim.row.id, claim.fence, timed, answer.readings)
     failpoint("parquet_written")
-    summary = Summary(**dataclasses.asdict(summarise(answer.latency_ns)))
-    return dataclasses.replace(measured, summary=summary, file=file)
+    return dataclasses.replace(measured, summary=summarise(answer.latency_ns), file=file)
 
 
 def _facts(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Json:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, Self
 
+from farm_reports.tables import Summary
+
 Json = dict[str, Any]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
@@ -226,21 +228,6 @@ class LaunchRow:
     max_ns: int | None = None
     facts: Json = field(default_factory=dict)
     findings: tuple[Json, ...] = ()
-
-
-@dataclass(frozen=True)
-class Summary(_Document):
-    """Figures of one slot, from `farm_reports.stats`; a quantile is None where n_eff is below its floor."""
-
-    n: int
-    n_eff: float
-    p50_ns: int
-    p90_ns: int | None
-    p95_ns: int | None
-    p99_ns: int | None
-    mean_ns: int
-    min_ns: int
-    max_ns: int
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One slot. `n_eff` is that of the median; p90, p95 and p99 are None below their floors (200, 400, 2000)."""
+
+    n: int
+    n_eff: float
+    p50_ns: int
+    p90_ns: int | None
+    p95_ns: int | None
+    p99_ns: int | None
+    mean_ns: int
+    min_ns: int
+    max_ns: int
 
 
 @dataclass(frozen=True)

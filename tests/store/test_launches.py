@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -412,7 +413,7 @@ def test_figures_and_files_come_back_as_they_were_committed(state: Store) -> Non
     lane.end(claimed, outcome)
     row = rows(state, id=claimed.row.id)[0]
     assert outcome.summary is not None
-    assert {name: getattr(row, name) for name in outcome.summary.to_json()} == outcome.summary.to_json()
+    assert {name: getattr(row, name) for name in asdict(outcome.summary)} == asdict(outcome.summary)
     assert (row.facts, row.findings) == ({"load_ms": 1.5}, (finding,))
     assert (row.file, row.file_sha256, row.transcript_sha256) == ("launches/4.1.parquet", "a" * 64, "b" * 64)
     assert (row.boot_id, row.fence, row.t0, row.t1) == ("boot-1", lane.fence, state.now(), state.now())

@@ -12,7 +12,8 @@ from farm_orchestrator import config
 from farm_orchestrator import store as stored
 from farm_orchestrator.run.announce import announce, title
 from farm_orchestrator.run.desk import Desk
-from farm_orchestrator.run.drain import LOOK_S, drain, engines, stay_for_others
+from farm_orchestrator.run.drain import LOOK_S, drain, stay_for_others
+from farm_orchestrator.run.engines import engines
 from farm_orchestrator.run.interrupts import Interrupts
 from farm_orchestrator.run.prepare import prepare, record
 from farm_orchestrator.run.request import Finished, Request, View

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
-    from farm_orchestrator.run.drain import Engines
+    from farm_orchestrator.run.engines import Engines
     from farm_orchestrator.run.interrupts import Interrupts
     from farm_orchestrator.run.request import View
     from farm_orchestrator.store import Store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +237,7 @@ def _figures(outcome: Measured) -> dict[str, Any]:
         "transcript_sha256": transcript.sha256 if transcript else None,
         "facts": outcome.facts,
         "findings": list(outcome.findings),
-        **(outcome.summary.to_json() if outcome.summary else {}),
+        **(asdict(outcome.summary) if outcome.summary else {}),
     }
 
 

@@ -9,25 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm_reports.stats.power import READING, z
+from farm_reports.tables import Summary
 
 TAIL = 20  # effective iterations beyond a quantile, before it is told
 Floats = NDArray[np.float64]
 Values = NDArray[np.int64] | NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One slot. `n_eff` is that of the median; p90, p95 and p99 are None below their floors (200, 400, 2000)."""
-
-    n: int
-    n_eff: float
-    p50_ns: int
-    p90_ns: int | None
-    p95_ns: int | None
-    p99_ns: int | None
-    mean_ns: int
-    min_ns: int
-    max_ns: int
 
 
 @dataclass(frozen=True)
