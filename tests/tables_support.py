@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from farm_reports.results import Cell, Results
 from farm_reports.tables import BoardRecord, CellRecord, Json, LaunchRecord, Tables, VariantRecord
 
 POINT = "CPUExecutionProvider/default/big/1/stock/burst/tight"
@@ -98,3 +99,13 @@ def variant(name: str, **fields: Any) -> VariantRecord:
 
 def _name(board: str | BoardRecord) -> str:
     return board.name if isinstance(board, BoardRecord) else board
+
+
+def cell(results: Results, name: str, board: str = "rpi5", point: str = POINT) -> Cell:
+    return next(c for c in results.cells if (c.board, c.variant, c.point_key) == (board, name, point))
+
+
+def word(results: Results, name: str = "int8") -> str:
+    versus = cell(results, name).versus_baseline
+    assert versus is not None
+    return versus.verdict

@@ -9,26 +9,16 @@ import numpy as np
 import pytest
 
 from farm_reports import judge
-from farm_reports.results import Cell, Gate, Results
-from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables
+from farm_reports.results import Gate, Results
+from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord
 from noise import CLASSES, RUN_BIAS, generator, slots
-from tables_support import NAMES, POINT, TIMES, launch, launches, score, tables, variant
+from tables_support import POINT, TIMES, cell, launch, launches, tables, variant, word
 
 DEMO = {"latency_p50": "20ms", "accuracy": "-1pt", "size": "1MB"}
 
 
-def cell(results: Results, name: str, board: str = "rpi5", point: str = POINT) -> Cell:
-    return next(c for c in results.cells if (c.board, c.variant, c.point_key) == (board, name, point))
-
-
 def gate(results: Results, metric: str) -> Gate:
     return next(gate for gate in results.gates if gate.metric == metric)
-
-
-def word(results: Results, name: str = "int8") -> str:
-    versus = cell(results, name).versus_baseline
-    assert versus is not None
-    return versus.verdict
 
 
 def flat(ratio: float, jitter: float = 0.0) -> list[LaunchRecord]:
@@ -370,100 +360,3 @@ def test_the_smallest_effect_grows_with_the_noise() -> None:
 
 
 # findings
-
-
-def findings(records: list[LaunchRecord]) -> set[str]:
-    return {finding.name for finding in cell(judge.results(tables(records)), "int8").findings}
-
-
-def test_near_floor_is_found_below_a_hundred_floors_and_not_above() -> None:
-    floor = launch(0, "rpi5", "@floor", 0, 17_500, phase=0)
-    assert "NEAR_FLOOR" in findings([floor, *launches()])
-    assert "NEAR_FLOOR" not in findings([dataclasses.replace(floor, p50_ns=16_500), *launches()])
-
-
-def test_a_shared_processor_is_a_note_and_drops_nothing() -> None:
-    busy = [dataclasses.replace(r, facts={**r.facts, "cpu_ns": 300_000_000}) for r in launches()]
-    assert "INTERFERENCE" in findings(busy)
-    assert "INTERFERENCE" not in findings(launches())
-    assert judge.results(tables(busy)).verdict == "measured"
-
-
-def test_several_threads_are_judged_by_their_wait() -> None:
-    waits = [dataclasses.replace(r, facts={**r.facts, "threads": 2, "run_queue_ns": 20_000_000}) for r in launches()]
-    assert "INTERFERENCE" in findings(waits)
-
-
-def test_reported_findings_come_once_with_what_to_do() -> None:
-    few = ({"name": "FEW_ITERATIONS", "text": "12 iterations in 3 s"},)
-    records = [dataclasses.replace(r, findings=few) for r in launches()]
-    found = [f for f in cell(judge.results(tables(records)), "int8").findings if f.name == "FEW_ITERATIONS"]
-    assert [(f.text, bool(f.do)) for f in found] == [("12 iterations in 3 s", True)]
-
-
-@pytest.mark.parametrize(("resolution", "found"), [(0.9, True), (0.3, False)])
-def test_a_dataset_that_cannot_resolve_the_accuracy_limit_is_named(resolution: float, *, found: bool) -> None:
-    scores = {("rpi5", name): {**score(name), "rows": 497, "resolution_pt": resolution} for name in NAMES}
-    results = judge.results(tables(scores=scores, limits={"accuracy": "-0.3pt"}))
-    texts = [f.text for f in cell(results, "int8").findings if f.name == "SMALL_DATASET"]
-    assert texts == (["497 rows tell differences from 0.9 pt on; the limit is -0.3 pt."] if found else [])
-
-
-# partial runs
-
-
-@pytest.mark.parametrize("blocks", [0, 1, 5, 6])
-def test_a_run_that_is_still_going_decides_nothing(blocks: int) -> None:
-    done = launches(blocks=blocks)
-    owed = [
-        dataclasses.replace(launch(500 + i, "rpi5", name, 10 + blocks, 0), state="pending", n=None)
-        for i, name in enumerate(NAMES)
-    ]
-    given = tables([*done, *owed], partial=True, limits=DEMO, ship=("int8",))
-    results = judge.results(given)
-    assert results.run.status == "partial"
-    assert results.sentence == f"Running: 0 of 3 cells, block {blocks} of 8. Provisional, no verdict yet."
-    assert {(c.state, c.reason) for c in results.cells} == {("not_run", "not yet")}
-    assert {g.verdict for g in results.gates} == {"not_measured"}
-    assert results.ship == []
-    versus = cell(results, "int8").versus_baseline
-    assert (versus is None) == (blocks == 0)
-    if versus is not None:
-        assert (versus.verdict, versus.provisional) == ("undecided", True)
-        assert versus.reason == {1: "range of 1 block", 5: "range of 5 blocks", 6: "95 % interval"}[blocks]
-
-
-def test_up_to_five_blocks_show_their_range() -> None:
-    records = launches(blocks=5, sd=0.02)
-    versus = cell(judge.results(cancelled(records)), "int8").versus_baseline
-    ratios = sorted(
-        (int8.p50_ns or 0) / (fp32.p50_ns or 1)
-        for fp32, int8 in zip(
-            (r for r in records if r.variant == "fp32"), (r for r in records if r.variant == "int8"), strict=True
-        )
-    )
-    assert versus is not None
-    assert (versus.low, versus.high) == pytest.approx((ratios[0], ratios[-1]), rel=1e-9)
-
-
-def test_a_run_that_was_interrupted_after_its_planned_blocks_decides_nothing() -> None:
-    results = judge.results(cancelled(launches(blocks=8)))
-    assert word(results) == "undecided"
-
-
-def test_a_board_that_is_done_is_judged_while_another_still_runs() -> None:
-    given = tables(launches(("rpi5",)), boards=("rpi5", "nano"), partial=True)
-    results = judge.results(given)
-    assert cell(results, "int8").state == "measured"
-    assert cell(results, "int8", "nano").reason == "not yet"
-    assert results.sentence.startswith("Running: 3 of 6 cells")
-
-
-def cancelled(records: list[LaunchRecord]) -> Tables:
-    rest = [dataclasses.replace(launch(900 + i, "rpi5", n, 99, 0), state="cancelled") for i, n in enumerate(NAMES)]
-    return tables([*records, *rest], partial=True)
-
-
-def test_scores_are_shown_as_they_came() -> None:
-    found = cell(judge.results(tables()), "int8").accuracy
-    assert found.model_dump(exclude_defaults=True) == score("int8")
