@@ -35,10 +35,10 @@ def test_a_key_like_no_other_is_refused_with_all_that_are_known() -> None:
 
 def test_every_option_reads_back_as_it_was_set(tmp_path: Path) -> None:
     session = Session(
-        str(parts.mlp(tmp_path / "m.onnx")), Settings(parts.CPU, 2, {"batch": 1}, {SPIN: "0", DENORMALS: "1"})
+        str(parts.mlp(tmp_path / "m.onnx")), Settings(parts.CPU, 2, {"batch": 1}, {SPIN: "0", DENORMALS: "0"})
     )
     assert session.options[SPIN] == "0"
-    assert session.options[DENORMALS] == "1"
+    assert session.options[DENORMALS] == "0"  # "1" would change the arithmetic of this whole process
     assert session.options["intra_op_num_threads"] == 2
     assert session.options["graph_optimization_level"] == "ORT_ENABLE_ALL"
     assert session.options["free_dimensions"] == {"batch": 1}

@@ -337,7 +337,7 @@ say("done", launch=launch, facts={"child": child})
 os._exit(0)
 """
     launch = run_stand_in(start, tmp_path, ones, body)
-    assert not parts.alive(launch.done.facts["child"])
+    parts.wait_for(lambda: not parts.alive(launch.done.facts["child"]), "the child lives on")
 
 
 def test_a_job_of_half_a_megabyte_reaches_a_runner(start: Start, tmp_path: Path, ones: Path) -> None:

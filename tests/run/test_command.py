@@ -99,11 +99,6 @@ def test_json_is_the_only_thing_on_stdout_and_one_bad_variant_stops_nobody(desk:
     assert "page" in strict.err
 
 
-def test_without_a_terminal_there_is_no_escape_code(demo: tuple[Desk, object]) -> None:
-    said = demo[0].farm("report", "last")
-    assert "\x1b" not in said.out + said.err
-
-
 def test_a_state_folder_that_cannot_be_written_is_told(desk: Desk) -> None:
     blocked = desk.folder / "file"
     blocked.write_text("")

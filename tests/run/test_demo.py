@@ -106,3 +106,8 @@ def test_the_list_of_runs_shows_it(demo: Demo, folder: Path) -> None:
     listed = demo[0].farm("runs").out
     assert folder.name in listed
     assert "passed" in listed
+
+
+def test_without_a_terminal_there_is_no_escape_code(demo: Demo) -> None:
+    said = demo[0].farm("report", "last")
+    assert "\x1b" not in said.out + said.err
