@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 from farm_agents.failure import LaunchFailed
 from farm_agents.wire import Json
 
-# Its usage reporting (from 1.31 on) opens a database in the home folder, starts threads and looks for a network: not
-# on a board that is being measured. It is read when the library is loaded.
+# Its usage reporting (seen in 1.31) opens a database in the home folder, starts a thread and is built to upload: not
+# on a board that is being measured. The variable is read when the library is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
