@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from transport_support import KINDS, World, make_key, until
+from farm_orchestrator.transport import Channel, open_channel, resolve
+from transport_support import KINDS, Sshd, World, make_key, until
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,15 @@ def world(keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     yield made
     made.close()
     until(lambda: not [t for t in threading.enumerate() if t not in before and t.is_alive()], "all threads ended")
+
+
+@pytest.fixture
+def server(world: World) -> Sshd:
+    return world.server()
+
+
+@pytest.fixture
+def channel(world: World, server: Sshd) -> Iterator[Channel]:
+    opened = open_channel(resolve(world.board(server)), world.farm_home)
+    yield opened
+    opened.close()

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
@@ -23,18 +22,6 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "model.onnx"
     path.write_bytes(os.urandom(SIZE))
     return path
-
-
-@pytest.fixture
-def server(world: World) -> Sshd:
-    return world.server()
-
-
-@pytest.fixture
-def channel(world: World, server: Sshd) -> Iterator[Channel]:
-    opened = open_channel(resolve(world.board(server)), world.farm_home)
-    yield opened
-    opened.close()
 
 
 def ref(file: Path) -> FileRef:

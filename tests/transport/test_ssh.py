@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,18 +14,6 @@ from farm_orchestrator.transport import Channel, Stream, open_channel, resolve
 from transport_support import KINDS, Sshd, World, free_port, proxied, until
 
 PYTHON = sys.executable
-
-
-@pytest.fixture
-def server(world: World) -> Sshd:
-    return world.server()
-
-
-@pytest.fixture
-def channel(world: World, server: Sshd) -> Iterator[Channel]:
-    opened = open_channel(resolve(world.board(server)), world.farm_home)
-    yield opened
-    opened.close()
 
 
 def program(channel: Channel, world: World, text: str) -> Stream:

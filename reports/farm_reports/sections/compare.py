@@ -13,7 +13,7 @@ from farm_reports.charts import forest
 from farm_reports.results import Cell, Value
 from farm_reports.sections.matrix import comparison_word, describe, interval_name, missed
 from farm_reports.sections.view import Row, Section, View, provisional, shows
-from farm_reports.sections.words import GLYPHS, counted, spoken
+from farm_reports.sections.words import GLYPHS, spoken
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,3 @@ def _latency(view: View, value: Value) -> str:
 
 def _memory(size: float | None) -> str:
     return figures.DASH if size is None else figures.memory(size)
-
-
-def undrawn_note(count: int) -> str:
-    """Where the boards without charts are to be found."""
-    return f"{counted(count, 'more board')} in the matrix and in results.json." if count else ""
