@@ -1,15 +1,20 @@
-"""The agent's command line: the supervisor by default, the runner or the runtime's probe as its children."""
+"""The agent's command line: the supervisor by default; the runner, the runtime's probe, the installer as roles."""
 
 import sys
 from importlib import import_module
 
-ROLES = {"runner": "farm_agents.runner", "probe": "farm_agents.probe"}
-USAGE = "usage: agent [--runner PATH] | agent runner | agent probe; the wire's JSON lines come on standard input\n"
+ROLES = {"runner": "farm_agents.runner", "probe": "farm_agents.probe", "install": "farm_agents.install"}
+USAGE = (
+    "usage: agent [--runner PATH] | agent runner|probe [--site PATH] | agent install; JSON lines on standard input\n"
+)
 
 
 def main() -> int:
     """Each role loads its own modules only: a launch must not pay for the supervisor's."""
     words = sys.argv[1:]
+    if len(words) == 3 and words[1] == "--site":
+        sys.path.insert(0, words[2])  # before anything of it is imported
+        words = words[:1]
     if len(words) == 1 and words[0] in ROLES:
         return int(import_module(ROLES[words[0]]).main())
     if not words or (len(words) == 2 and words[0] == "--runner"):

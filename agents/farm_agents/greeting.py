@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-from farm_agents import board, place, probe
+from farm_agents import board, place, probe, sites
 from farm_agents.lines import LineReader, LineWriter
 from farm_agents.lock import Held, Lock
 from farm_agents.place import Place
+from farm_agents.sites import Site
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import VERSION, Hello, Json, Open, Refused, WireError, decode
 
@@ -28,6 +29,7 @@ class Opened:
     lock: Lock
     runner: List[str]
     allowed: List[int]
+    site: Site
 
 
 class Refusal(Exception):
@@ -40,12 +42,12 @@ class Refusal(Exception):
 
 def greet(reader: LineReader, writer: LineWriter, commands: Tuple[List[str], Optional[List[str]]]) -> Optional[Opened]:
     """None where nobody opened or the agent refused, which it then said."""
-    runner, ask = commands
+    ask = commands[1]
     try:
         opening = await_open(reader)
         if opening is None:
             return None
-        opened = take(opening, runner)
+        opened = take(opening, commands)
         try:
             writer.send(hello(opened, ask))
         except Refusal:
@@ -88,8 +90,8 @@ def check_open(line: bytes, count: int) -> Open:
     return message
 
 
-def take(opening: Open, runner: List[str]) -> Opened:
-    """The lock, then a clean folder."""
+def take(opening: Open, commands: Tuple[List[str], Optional[List[str]]]) -> Opened:
+    """The lock, then a clean folder and the runtime that lies there."""
     lock = None
     try:
         where = place.place(opening.base)
@@ -97,20 +99,27 @@ def take(opening: Open, runner: List[str]) -> Opened:
         lock = Lock(where.lock, opening.fence, opening.farm)
         place.close_journal(where)
         place.clear_scratch(where)
+        site = sites.choose(where, opening.runtime)
     except Held as held:
         raise Refusal(Refused(held.reason, held.detail)) from held
     except WireError as error:
         raise Refusal(Refused("wire", str(error))) from error
-    except OSError as error:
+    except (sites.NoSite, OSError) as error:
         if lock is not None:
             lock.close()
-        raise Refusal(place.refusal(error)) from error
-    return Opened(opening, where, Sysfs(opening.sysroot), lock, runner, board.allowed_cpus())
+        raise Refusal(_refused(error)) from error
+    runner = commands[0] if commands[1] is None else [*commands[0], *site.words]  # a stand-in imports nothing
+    return Opened(opening, where, Sysfs(opening.sysroot), lock, runner, board.allowed_cpus(), site)
+
+
+def _refused(error: Exception) -> Refused:
+    return place.refusal(error) if isinstance(error, OSError) else Refused("no_runtime", str(error))
 
 
 def hello(opened: Opened, ask: Optional[List[str]]) -> Hello:
     """What runs here. Raises Refusal where there is no runtime."""
-    found: Json = {"providers": ["CPUExecutionProvider"]} if ask is None else probe.ask(ask)
+    site = opened.site
+    found: Json = {"providers": ["CPUExecutionProvider"]} if ask is None else probe.ask([*ask, *site.words])
     if "error" in found:
         raise Refusal(Refused("no_runtime", str(found["error"])[:2000]))
     capabilities = board.capabilities(opened.tree, opened.allowed)
@@ -122,7 +131,7 @@ def hello(opened: Opened, ask: Optional[List[str]]) -> Hello:
         onnxruntime=found.get("onnxruntime"),
         numpy=found.get("numpy"),
         providers=list(found["providers"]),
-        facts=board.facts(opened.tree, opened.allowed),
+        facts={**board.facts(opened.tree, opened.allowed), "runtime": site.document, "runtimes": site.beside},
         boot_id=board.boot_id(opened.tree),
         capabilities={**capabilities, "runtime": runtime},
     )

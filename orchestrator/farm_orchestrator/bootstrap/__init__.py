@@ -1,0 +1,1 @@
+"""Makes a bare board ready: finds out what it is, chooses what fits, lays it down."""
