@@ -1,6 +1,7 @@
 """The fleet as a person writes it: boards, how they are reached, and how they are chosen."""
 
-from farm_inventory.board import Board, local_board
+from farm_inventory.adhoc import named
+from farm_inventory.board import Board
 from farm_inventory.document import load as load_document
 from farm_inventory.document import parse as parse_document
 from farm_inventory.fleet import load, schema
@@ -14,7 +15,7 @@ __all__ = [
     "Problem",
     "load",
     "load_document",
-    "local_board",
+    "named",
     "parse_document",
     "schema",
     "select",

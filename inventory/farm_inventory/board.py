@@ -15,7 +15,10 @@ PYTHON = "python3"
 
 @dataclass(frozen=True)
 class Board:
-    """`host` None: ssh knows the board by its name. `groups`: the groups it was listed in, nearest last."""
+    """`host` None: ssh knows the board by its name. `groups`: the groups it was listed in, nearest last.
+
+    `address`: what a person typed for a board that no inventory names, where it is not the name.
+    """
 
     name: str
     host: str | None = None
@@ -40,6 +43,7 @@ class Board:
     local: bool = False
     lab: bool = False
     groups: tuple[str, ...] = ()
+    address: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -33,7 +33,9 @@ def _problem(detail: ErrorDetails, source: Document, schema: Json) -> Problem:
 def _wording(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"the key '{detail['loc'][-1]}' is missing"
-    return detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        return "there is no such key"
+    return detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
 
 
 def real_location(data: Any, loc: Sequence[int | str]) -> tuple[Hashable, ...]:

@@ -95,7 +95,7 @@ class Fields(BaseModel):
         None, description="Cipher to offer first; default aes128-gcm@openssh.com."
     )
     fingerprint: Fingerprint | None = Field(None, description="Host key; when given, nothing else counts.")
-    python: Folder | None = Field(None, description="Interpreter with numpy and onnxruntime; default python3.")
+    python: Folder | None = Field(None, description="Interpreter; default: the one that bootstrap chose, else python3.")
     base: Folder | None = Field(None, description="Folder for the board's store; default ~/.cache/benchfarm.")
     sysroot: Folder | None = Field(None, description="Root of /sys and /proc; default /.")
     labels: Labels | None = Field(None, description="Words to select by: --boards key=value.")
@@ -105,7 +105,10 @@ class Fields(BaseModel):
     provider: Annotated[str, _looks(r"^[A-Za-z][A-Za-z0-9_.-]*$", "the name of an execution provider")] | None = Field(
         None, description="Execution provider; default CPUExecutionProvider."
     )
-    runtime: Name | None = Field(None, description="Name of the runtime installation; default: default.")
+    runtime: Name | None = Field(
+        None,
+        description="Version of onnxruntime that bootstrap laid there; default: the newest of them, else the interpreter's own.",
+    )
     interference: Literal["drop", "note"] | None = Field(None, description="Drop disturbed blocks, or note them.")
     local: bool | None = Field(None, description="This machine itself, without ssh.")
     lab: bool | None = Field(None, description="A virtual board.")

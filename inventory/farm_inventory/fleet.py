@@ -7,22 +7,19 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from farm_inventory.ansible import boards_of, names_of
-from farm_inventory.board import Board, local_board, make_board
+from farm_inventory.board import Board, make_board
 from farm_inventory.document import read, validate
 from farm_inventory.groups import AnsibleFile, Group, ShortFile
-from farm_inventory.problem import NAME_PATTERN, DocumentError, InventoryError, closest
+from farm_inventory.problem import NAME_PATTERN, DocumentError, InventoryError, closest, legal_name
 from farm_inventory.source import Document, Location
 
 GROUP_KEYS = set(Group.model_fields)
 NAME = re.compile(NAME_PATTERN)
 
 
-def load(path: Path | str | None, home: Path) -> tuple[Board, ...]:
-    """Boards of an inventory, or the board `local` where there is none; `home` is the state folder (`.farm`).
-
-    Raises DocumentError, InventoryError.
-    """
-    return (local_board(home),) if path is None else boards(read(path), home)
+def load(path: Path | str, home: Path) -> tuple[Board, ...]:
+    """Boards of an inventory; `home` is the state folder (`.farm`). Raises DocumentError, InventoryError."""
+    return boards(read(path), home)
 
 
 def boards(source: Document, home: Path) -> tuple[Board, ...]:
@@ -61,7 +58,7 @@ def _check(found: list[tuple[Board, Location]], source: Document) -> None:
     if not found:
         raise InventoryError(f"{source.name}: no board in this inventory; write one below `boards:`")
     problems = [
-        source.problem(place, _refusal(board.name), at_key=True, suggestion=_legal(board.name))
+        source.problem(place, _refusal(board.name), at_key=True, suggestion=legal_name(board.name))
         for board, place in found
         if not NAME.fullmatch(board.name)
     ]
@@ -73,7 +70,3 @@ def _refusal(name: str) -> str:
     return (
         f"{name[:80]!r} is no name of a board: letters, digits, `.`, `_` and `-`, at most 64, a letter or digit first"
     )
-
-
-def _legal(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64] or "board1"

@@ -59,6 +59,11 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_fold[found[0]] if found else None
 
 
+def legal_name(text: str) -> str:
+    """The name of a board that comes closest to `text`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("-._")[:64].rstrip("-._") or "board1"
+
+
 def printable(text: str) -> str:
     """`text` without anything a terminal would obey."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

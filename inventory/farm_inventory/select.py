@@ -45,12 +45,17 @@ def _check(boards: Sequence[Board], terms: Sequence[str], text: str) -> None:
     for term in terms:
         wanted = term.removeprefix("!").strip()
         if not any(matches(board, wanted) for board in boards):
-            words = {board.name for board in boards} | {group for board in boards for group in board.groups}
-            near = closest(wanted, words)
-            hint = f"did you mean '{near}'? " if near else ""
             raise InventoryError(
-                f"--boards: no board matches {printable(wanted)!r}; {hint}there are: {_listing(boards)}"
+                f"--boards: no board matches {printable(wanted)!r}; {_hint(boards, wanted)}there are: {_listing(boards)}"
             )
+
+
+def _hint(boards: Sequence[Board], wanted: str) -> str:
+    login, at, host = wanted.rpartition("@")
+    words = {board.name for board in boards} | {group for board in boards for group in board.groups}
+    near = closest(host, words)
+    told = "where there is an inventory, user and host stand in it: add the board there; " if at and login else ""
+    return told + (f"did you mean '{near}'? " if near else "")
 
 
 def _listing(boards: Sequence[Board]) -> str:

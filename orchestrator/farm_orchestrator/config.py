@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def load(
         _Layer(f"{file}: {{}}".format, file.parent if file else here, _from_file(file)),
     )
     folder = file.parent if file else here
-    home = here / Path(env["FARM_HOME"]).expanduser() if env.get("FARM_HOME") else folder / ".farm"
+    home = state_folder(folder, here, env)
     return _resolve(layers, home, folder, "standard" if env.get("CI", "").lower() in NOT_CI else "ci")
 
 
@@ -85,6 +86,20 @@ def find_file(here: Path) -> Path | None:
         if file.is_file() and (folder == here or file.stat().st_uid in (0, os.geteuid())):
             return file
     return None
+
+
+def state_folder(folder: Path, here: Path, env: Mapping[str, str]) -> Path:
+    """Where a farm with its farm.yaml in `folder` keeps its state, for a command started in `here`."""
+    return here / Path(env["FARM_HOME"]).expanduser() if env.get("FARM_HOME") else folder / ".farm"
+
+
+def check_client(settings: Settings) -> None:
+    """A plain installation carries hints in a folder; what speaks to a Redis is an extra. Raises UsageError."""
+    if "://" in settings.broker and find_spec("redis") is None:
+        raise UsageError(
+            f"the broker {without_password(settings.broker)} is a Redis, and its client is not installed here",
+            mend="pip install 'benchfarm[shared]', or leave `broker` out: then a folder in .farm carries the hints",
+        )
 
 
 def make_home(settings: Settings) -> Path:
@@ -102,10 +117,12 @@ def make_home(settings: Settings) -> Path:
 
 
 def boards(settings: Settings, text: str | None = None) -> tuple[Board, ...]:
-    """The boards of the inventory that `text` selects. Raises UsageError."""
-    from farm_inventory import InventoryError, load, select
+    """The boards of the inventory that `text` selects; without one, those that it names. Raises UsageError."""
+    from farm_inventory import InventoryError, load, named, select
 
     try:
+        if settings.inventory is None:
+            return named(text, settings.home)
         return select(load(settings.inventory, settings.home), text)
     except InventoryError as error:
         raise UsageError(str(error)) from error

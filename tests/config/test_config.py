@@ -89,7 +89,7 @@ def test_a_wrong_file_is_told_by_line_and_column_with_a_suggestion(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text = refusal(tmp_path, "inventry: x\npreset: quik\n")
-    assert text.startswith("farm.yaml:1:1: inventry: Extra inputs are not permitted")
+    assert text.startswith("farm.yaml:1:1: inventry: there is no such key")
     assert "did you mean 'inventory'?" in text
     assert (
         "farm.yaml:2:9: preset: must be one of quick, ci, standard, mlperf, not 'quik'; did you mean 'quick'?" in text
@@ -98,7 +98,7 @@ def test_a_wrong_file_is_told_by_line_and_column_with_a_suggestion(
 
 @pytest.mark.parametrize("key", ["budgets", "notify", "nightly"])
 def test_keys_of_later_work_are_unknown(tmp_path: Path, key: str) -> None:
-    assert f"{key}: Extra inputs are not permitted" in refusal(tmp_path, f"{key}: {{}}\n")
+    assert f"{key}: there is no such key" in refusal(tmp_path, f"{key}: {{}}\n")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +183,15 @@ def test_boards_come_from_the_inventory_of_the_settings(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no board matches 'c'"):
         config.boards(settings, "c")
     assert [board.name for board in config.boards(load(tmp_path, "{}"))] == ["local"]
+
+
+def test_without_an_inventory_boards_are_named_as_ssh_knows_them(tmp_path: Path) -> None:
+    found = config.boards(load(tmp_path, "{}"), "pi@rpi5.local,jetson:2222,local")
+    assert [(board.name, board.user, board.port) for board in found] == [
+        ("rpi5.local", "pi", None), ("jetson", None, 2222), ("local", None, None),
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="there is none; name the boards themselves"):
+        config.boards(load(tmp_path, "{}"), "rpi5-*")
 
 
 def test_the_schema_accepts_what_the_farm_accepts() -> None:

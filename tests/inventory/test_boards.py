@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm_inventory import Board, InventoryError, load, schema, select
+from farm_inventory import Board, InventoryError, load, named, schema, select
 from farm_inventory.document import read
 from farm_inventory.fleet import boards
 from farm_inventory.nodes import document
@@ -73,7 +73,7 @@ def test_a_virtual_board_notes_interference_unless_it_says_otherwise() -> None:
 
 
 def test_without_an_inventory_this_machine_is_the_only_board() -> None:
-    (board,) = load(None, HOME)
+    (board,) = named(None, HOME)
     assert (board.name, board.local, board.interference) == ("local", True, "note")
     assert (board.python, board.base) == (sys.executable, "/project/.farm/boards/local")
 

@@ -34,10 +34,10 @@ def broken(text: str) -> DocumentError:
 
 def test_each_problem_shows_file_line_column_path_the_line_itself_and_a_suggestion() -> None:
     assert str(broken("items:\n  rpi5-02:\n    port: twenty-two\n    govenor: performance\n")) == (
-        "f.yaml:3:11: items.rpi5-02.port: Input should be a valid integer, unable to parse string as an integer\n"
+        "f.yaml:3:11: items.rpi5-02.port: must be a valid integer, unable to parse string as an integer\n"
         "  3 |     port: twenty-two\n"
         "    |           ^\n"
-        "f.yaml:4:5: items.rpi5-02.govenor: Extra inputs are not permitted\n"
+        "f.yaml:4:5: items.rpi5-02.govenor: there is no such key\n"
         "  4 |     govenor: performance\n"
         "    |     ^\n"
         "  did you mean 'governor'?"
