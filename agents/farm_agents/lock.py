@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Callable, Optional
 
@@ -45,14 +46,13 @@ class Lock:
 
     def __init__(self, path: str, fence: int, farm: Optional[str] = None) -> None:
         """Raises Held, or OSError where the file cannot be made."""
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with ExitStack() as undo:
+            self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            undo.callback(os.close, self.fd)
             _take(self.fd, fence, farm)
-        except BaseException:
-            os.close(self.fd)
-            raise
-        self.me = Holder(fence, farm, os.getpid(), started(os.getpid()) or "")
-        _write(self.fd, self.me)
+            self.me = Holder(fence, farm, os.getpid(), started(os.getpid()) or "")
+            _write(self.fd, self.me)
+            undo.pop_all()
 
     def runs(self, pid: Optional[int]) -> None:
         """Notes the runner, so that whoever evicts this holder can end it too."""
@@ -145,8 +145,10 @@ def started(pid: int) -> Optional[str]:
 
 
 def _started_by_ps(pid: int) -> Optional[str]:
+    """One text for one process, whatever language and time zone its reader has."""
+    ask, env = ["ps", "-o", "lstart=", "-p", str(pid)], {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
     try:
-        answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, timeout=5, check=False)
+        answer = subprocess.run(ask, env=env, capture_output=True, timeout=5, check=False)
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.decode(errors="replace").strip() or None

@@ -65,5 +65,5 @@ def peak_facts(name: str, reset_failed: Optional[str]) -> Json:
     """VmHWM since the last reset as a fact; None with the reason where either half is missing."""
     value = peak_bytes()
     if reset_failed is not None or value is None:
-        return {name: None, name + "_reason": reset_failed or NO_PROC}
+        return {name: None, name + "_reason": NO_PROC if value is None else reset_failed}
     return {name: value}

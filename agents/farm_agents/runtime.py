@@ -3,7 +3,7 @@
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from farm_agents.failure import LaunchFailed
 from farm_agents.wire import Json
@@ -73,11 +73,11 @@ def _suggestion(key: str) -> str:
 class Session:
     """One model, one binding: `call(binding)` is one inference."""
 
-    def __init__(self, path: str, wanted: Settings) -> None:
-        """Raises LaunchFailed where the provider is missing or an option does not read back as set."""
+    def __init__(self, model: Union[str, bytes], wanted: Settings) -> None:
+        """`model`: a path, or the file's bytes. Raises LaunchFailed where the provider is missing or an option does not read back as set."""
         check_provider(wanted.provider)
         options, self.options = _options(wanted)
-        self._session = ort.InferenceSession(path, options, providers=[wanted.provider], enable_fallback=0)
+        self._session = ort.InferenceSession(model, options, providers=[wanted.provider], enable_fallback=0)
         self.providers: List[str] = list(self._session.get_providers())
         if self.providers[0] != wanted.provider:
             raise LaunchFailed(

@@ -30,6 +30,7 @@ class Recipe:
     slot_cap_s: float
     warmup_iterations: int
     min_iterations: int
+    rows_s: float
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def _recipe(body: Dict[str, Any]) -> Recipe:
         slot_cap_s=_seconds(body["slot_cap_s"]),
         warmup_iterations=max(1, _count(body.get("warmup_iterations", 10))),
         min_iterations=max(1, _count(body.get("min_iterations", 50))),
+        rows_s=_seconds(body.get("rows_s", 600.0)),
     )
 
 

@@ -6,16 +6,18 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, List, NoReturn, Optional, Sequence
 
-from farm_agents import board, child, place, spec, sysfs
+from farm_agents import board, child, place, room, spec, sysfs
 from farm_agents.greeting import Opened, greet
 from farm_agents.lines import LineReader, LineWriter, Log
 from farm_agents.place import Layout, Verdicts
 from farm_agents.wire import (
     BEAT_AGENT_S,
     Beat,
+    Evict,
     Failed,
     Job,
     Json,
@@ -146,6 +148,8 @@ class Agent:
     def _take(self, message: Message) -> None:
         if isinstance(message, Prepare):
             self._prepare(message)
+        elif isinstance(message, Evict):
+            self._evict(message)
         elif isinstance(message, Job):
             self._start(message)
         elif isinstance(message, Stop):
@@ -166,6 +170,17 @@ class Agent:
             return
         self.laid.update({layout.sha256: layout for layout in layouts})
         self.writer.send(Ready(missing))
+
+    def _evict(self, message: Evict) -> None:
+        """Nothing is removed while a launch is timed, and never what the next one needs or this agent runs from."""
+        if self.runner is not None:
+            raise WireError("evict while launch {} runs".format(self.runner.launch))
+        keep = {*message.keep, os.path.basename(sys.argv[0])}
+        self.laid = {name: layout for name, layout in self.laid.items() if keep.issuperset(layout.digests)}
+        try:
+            self.writer.send(room.make(self.where, message.bytes, keep, self.laid.keys()))
+        except OSError as error:
+            self.writer.send(place.refusal(error))
 
     def _start(self, job: Job) -> None:
         if self.runner is not None:
@@ -265,3 +280,5 @@ class Agent:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, self.opened.allowed)
         self.writer.send(replace(end, facts={**end.facts, "boot_id": board.boot_id(self.opened.tree)}))
+        with suppress(OSError):  # outputs wait for their fetch; an empty folder goes while nobody waits for it
+            os.rmdir(self.where.scratch(runner.launch))

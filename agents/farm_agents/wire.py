@@ -26,14 +26,15 @@ class WireError(ValueError):
 class Open:
     """First word of the orchestrator: who holds the board (fence), and where the agent may act (base, sysroot).
 
-    `farm` names the store that counts the fences: fences of different stores are not compared.
+    `farm` names the store that counts the fences: fences of different stores are not compared. `runtime`: one of
+    those laid out on the board, None for its default.
     """
 
     wire: int
     fence: int
     base: str
     sysroot: str = "/"
-    site: Optional[str] = None
+    runtime: Optional[str] = None
     deadman_s: float = DEADMAN_S
     farm: Optional[str] = None
 
@@ -74,6 +75,23 @@ class Ready:
     """Everything asked for lies in place; `missing` lists digests that do not."""
 
     missing: List[str]
+
+
+@dataclass(frozen=True)
+class Evict:
+    """A push of `bytes` was refused for want of room: the least recently used files go, but none in `keep` ([sha256])."""
+
+    bytes: int
+    keep: List[str]
+
+
+@dataclass(frozen=True)
+class Evicted:
+    """How many files went, how many bytes they gave back, how many are free now."""
+
+    files: int
+    bytes: int
+    free: int
 
 
 @dataclass(frozen=True)
@@ -169,11 +187,17 @@ class Stop:
     reason: str
 
 
-Message = Union[Open, Hello, Refused, Prepare, Ready, Job, Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop]
+Message = Union[
+    Open, Hello, Refused, Prepare, Ready, Evict, Evicted, Job,
+    Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop,
+]  # fmt: skip
 KINDS: Dict[str, Type[Any]] = {
     kind.__name__.lower(): kind
-    for kind in (Open, Hello, Refused, Prepare, Ready, Job, Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop)
-}
+    for kind in (
+        Open, Hello, Refused, Prepare, Ready, Evict, Evicted, Job,
+        Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop,
+    )
+}  # fmt: skip
 CHECKS: Dict[Any, Callable[[Any], bool]] = {
     int: lambda v: type(v) is int,
     float: lambda v: type(v) in (int, float),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from farm_lab import chaos, outfit, sshd, state
+from farm_lab.level import Disk, disk_of
 from farm_lab.places import BoardPlaces, LabError, Places
 from farm_lab.processes import Process, end
 from farm_lab.sshd import Sshd
@@ -49,6 +50,12 @@ def status(places: Places) -> tuple[State | None, dict[str, bool]]:
     return known, {board.name: board.process.alive and _answers(board) for board in boards}
 
 
+def disks(places: Places, known: State) -> dict[str, Disk | None]:
+    """The disks of boards that have their own: None for one that is down."""
+    boards = known.boards if known.options.disk is not None else ()
+    return {board.name: disk_of(places.board(board.name), board.process) for board in boards}
+
+
 def _trusted(places: Places, options: Options) -> State:
     """What can be built upon: a finished lab with the same options, or nothing, after cleaning up."""
     known = state.read(places)
@@ -85,7 +92,9 @@ def _board(places: Places, name: str, old: VirtualBoard | None, cpu: int, option
     end(sshd.of_board(here))
     outfit.dress(here, places, options)
     public, port = places.key.with_suffix(".pub"), old.port if old else None
-    server = Sshd.start(here.root, public, port=port, heartbeat=options.heartbeat, level=options.level)
+    server = Sshd.start(
+        here.root, public, port=port, heartbeat=options.heartbeat, level=options.level, disk=options.disk
+    )
     return VirtualBoard(name, server.port, server.process, cpu, old.entrance if old else None)
 
 

@@ -2,11 +2,12 @@
 
 import json
 import os
+import py_compile
 import shlex
 import sys
 from pathlib import Path
 
-from farm_lab import sshd, synthetic, tree
+from farm_lab import record, sshd, synthetic, tree
 from farm_lab.places import BoardPlaces, LabError, Places
 from farm_lab.state import Options, State, VirtualBoard
 
@@ -19,16 +20,20 @@ def common(places: Places) -> None:
     sshd.make_key(places.key, "farm-lab")
     if not places.truth.exists():
         places.truth.write_text(json.dumps(synthetic.TRUTH, indent=2) + "\n")
+    py_compile.compile(synthetic.__file__, str(places.stand_in), doraise=True)  # a script is compiled at each start
 
 
 def dress(board: BoardPlaces, places: Places, options: Options) -> None:
     """One board's folder before its server starts."""
     board.base.mkdir(parents=True, exist_ok=True)
-    tree.make(board.sysroot, board.name, max(os.sched_getaffinity(0)) + 1)
+    if options.profile is None:
+        tree.make(board.sysroot, board.name, max(os.sched_getaffinity(0)) + 1)
+    else:
+        tree.replay(board.sysroot, record.load(Path(options.profile)), board.name)
     stand_in = f" --runner {board.runner}" if options.load == "synthetic" else ""
     _script(board.python, f'exec {shlex.quote(options.python)} "$@"{stand_in}')
     if stand_in:
-        words = (sys.executable, "-I", synthetic.__file__, str(places.truth), board.name, str(options.seed))
+        words = (sys.executable, "-IS", str(places.stand_in), str(places.truth), board.name, str(options.seed))
         _script(board.runner, f"exec {shlex.join(words)}")
 
 

@@ -86,6 +86,10 @@ class Places:
         return self.root / "truth.json"
 
     @property
+    def stand_in(self) -> Path:
+        return self.root / "synthetic.pyc"
+
+    @property
     def control(self) -> Path:
         return self.root / "proxy.sock"
 

@@ -51,12 +51,14 @@ class Sshd:
 
     @classmethod
     def start(
-        cls, folder: Path, authorized_keys: Path, *, port: int | None = None, heartbeat: bool = True, level: int = 0
-    ) -> "Sshd":
+        cls, folder: Path, authorized_keys: Path, *, port: int | None = None, heartbeat: bool = True, level: int = 0,
+        disk: int | None = None,
+    ) -> "Sshd":  # fmt: skip
         """Starts a server that keeps everything in `folder` and returns when its banner came. Raises LabError.
 
         `port`: take this one if it is free. `heartbeat` False: like most boards, it never asks whether the other side
-        is still there. `level` 1: in namespaces of its own, the tree of the folder bound over /sys.
+        is still there. `level` 1: in namespaces of its own, the tree of the folder bound over /sys, with `disk` bytes
+        for its base.
         """
         places = BoardPlaces(folder.absolute())
         places.root.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ class Sshd:
         for attempt in range(ATTEMPTS):
             chosen = port if port and not attempt and is_free(port) else free_port()
             _write_config(places, chosen, authorized_keys, heartbeat=heartbeat)
-            process = _launch(places, chosen, level)
+            process = _launch(places, chosen, level, disk)
             if process:
                 return cls(places, chosen, process)
         raise LabError(f"{places.name}: sshd found no free port on {HOST} in {ATTEMPTS} attempts; see {places.log}")
@@ -145,14 +147,14 @@ def _write_config(places: BoardPlaces, port: int, authorized_keys: Path, *, hear
     places.sshd_config.write_text(text + (HEARTBEAT if heartbeat else ""))
 
 
-def _launch(places: BoardPlaces, port: int, level: int) -> Process | None:
+def _launch(places: BoardPlaces, port: int, level: int, disk: int | None) -> Process | None:
     """The listener once it answers; None where the port was taken in between."""
     places.pid.unlink(missing_ok=True)
     places.log.unlink(missing_ok=True)
     if os.geteuid() == 0:
         PRIVSEP.mkdir(mode=0o755, parents=True, exist_ok=True)  # sshd of root refuses to start without it
     command = [program(), *(["-D"] if level else []), "-f", str(places.sshd_config), "-E", str(places.log)]
-    _detach(apart(command, places.name, places.sysroot) if level else command, places.log)
+    _detach(apart(command, places, disk) if level else command, places.log)
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         process = _listener(places, level)

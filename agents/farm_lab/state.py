@@ -17,7 +17,11 @@ FORMAT = "farm.lab/1"
 
 @dataclass(frozen=True)
 class Options:
-    """What all boards of a lab have in common. `python`: the interpreter behind each board's own wrapper."""
+    """What all boards of a lab have in common.
+
+    `python`: the interpreter behind each board's own wrapper. `disk`: bytes of each board's own disk, at level 1 only.
+    `profile`: a record of a real board, whose sensor tree the boards get instead of the simulated one.
+    """
 
     python: str
     load: str = "real"
@@ -25,6 +29,8 @@ class Options:
     level: int = 0
     proxy: bool = False
     heartbeat: bool = True
+    disk: int | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,27 @@
 """The stand-in runner of `--load synthetic`: it speaks the runner's protocol, sleeps instead of working, and its truth is known.
 
-It stands alone: `python -I synthetic.py TRUTH BOARD SEED` reads one job from stdin. An evaluate launch over a dataset
+It stands alone: `python -I -S synthetic.py TRUTH BOARD SEED` reads one job from stdin. An evaluate launch over a dataset
 is handed to the agent's real runner, since accuracy has no truth file; everything else is invented from TRUTH.
+A launch may be a quarter of a second of eight boards at once, so it imports what the interpreter has built in and no more:
+`json` alone would double its start-up.
 """
 
-import json
+from __future__ import annotations
+
 import math
 import os
-import random
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from _json import encode_basestring_ascii, make_encoder, make_scanner
+from _random import Random
 
-Json = dict[str, Any]
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, NoReturn
+
+    Json = dict[str, Any]
+
 TRUTH: Json = {
     "format": "farm.truth/1",
     "ms": {},  # variant NAME -> latency of an iteration
@@ -24,7 +30,7 @@ TRUTH: Json = {
     "sd": 0.02,  # of the logarithm: iterations within a launch, launches, boards
     "launch_sd": 0.003,
     "board_sd": 0.01,
-    "sleep_s": None,  # a number: every launch takes exactly so long
+    "sleep_s": None,  # a number: every launch takes exactly so long, from the start of its process
 }
 FLOOR = "@floor"
 MOST = 5_000  # iterations of a slot: enough for every quantile, small on the wire
@@ -35,70 +41,81 @@ NS = 1_000_000_000
 NO_REASON = "a stand-in measured nothing"
 
 
-@dataclass(frozen=True)
 class Launch:
-    """A job, the truth about its variant, and whose chance decides."""
+    """A job, the truth about its variant, and whose chance decides. `start_ns`: monotonic, of the process."""
 
-    job: Json
-    truth: Json
-    board: str
-    seed: str
+    def __init__(self, job: Json, truth: Json, board: str, seed: str, start_ns: int | None = None) -> None:
+        self.job = job
+        self.truth = truth
+        self.board = board
+        self.seed = seed
+        self.start_ns = time.monotonic_ns() if start_ns is None else start_ns
 
     @property
     def measures(self) -> bool:
         return bool(self.job["kind"] == "measure")
 
-    def chance(self, *about: str) -> random.Random:
-        return random.Random("/".join((self.seed, self.board, *about)))  # noqa: S311 - seeded noise, not security
+    def chance(self, *about: str) -> Random:
+        """Numbers that depend on these texts alone."""
+        return Random(int.from_bytes("/".join((self.seed, self.board, *about)).encode(), "big"))
 
     def base_ns(self) -> float:
         """The true latency of this launch: variant x board x launch."""
         name = str(self.job["model"].get("name"))
         default = self.truth["floor_ms"] if name == FLOOR else self.truth["default_ms"]
-        board = self.chance().lognormvariate(0.0, self.truth["board_sd"])
-        launch = self.chance(self.job["launch"]).lognormvariate(0.0, self.truth["launch_sd"])
+        board = lognormal(self.chance(), 0.0, self.truth["board_sd"])
+        launch = lognormal(self.chance(self.job["launch"]), 0.0, self.truth["launch_sd"])
         return float(self.truth["ms"].get(name, default)) * 1e6 * board * launch
 
 
-@dataclass(frozen=True)
 class Slot:
     """Invented iterations; `missed`: paced calls that overran their period."""
 
-    t0_ns: int
-    latency_ns: list[int]
-    start_delay_ns: list[int] | None
-    duration_ns: int
-    capped: bool
-    missed: int
+    def __init__(self, t0_ns: int, latency_ns: list[int], duration_ns: int, period_ns: int) -> None:
+        self.t0_ns = t0_ns
+        self.latency_ns = latency_ns
+        self.start_delay_ns = [0] * len(latency_ns) if period_ns else None
+        self.duration_ns = duration_ns
+        self.capped = len(latency_ns) == MOST
+        self.missed = sum(ns > period_ns for ns in latency_ns) if period_ns else 0
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> NoReturn:
+    start_ns = process_start_ns()
     truth, board, seed = arguments[:3]
     line = sys.stdin.buffer.readline()
-    launch = Launch(json.loads(line), {**TRUTH, **json.loads(Path(truth).read_text())}, board, seed)
+    launch = Launch(decoded(line.decode()), {**TRUTH, **decoded(text_of(truth))}, board, seed, start_ns)
     if launch.truth["sleep_s"] is None and launch.job["feeds"].get("rows") is not None:
         hand_over(line)
     for message in perform(launch):
-        sys.stdout.write(json.dumps(message, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
+        sys.stdout.write(encoded(message) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # Python's farewell would come on top of the launch
+
+
+def process_start_ns() -> int:
+    """Monotonic: so far this process ran, or waited for a CPU. Never too early, so no launch comes out too short."""
+    try:
+        waited_ns = int(text_of("/proc/self/schedstat").split()[1])
+    except OSError:  # a kernel that does not count it
+        waited_ns = 0
+    return time.monotonic_ns() - time.process_time_ns() - waited_ns
 
 
 def perform(launch: Launch) -> Iterator[Json]:
     """The launch as the wire's lines; time passes between them."""
-    start_ns = time.monotonic_ns()
     for name in ("import", "verify", "load", "bind", "first", *(("warmup",) if launch.measures else ())):
         yield stage(launch, name)
     warmup_s = launch.job["recipe"]["warmup_s"] if launch.measures else 0.0
-    sleep(launch, warmup_s)
+    work(launch, warmup_s)
     yield stage(launch, "slot")
     slot = invent(launch)
-    sleep(launch, slot.duration_ns / NS if launch.measures else slot.latency_ns[0] / NS)
+    last = [*(samples(launch, slot) if launch.measures else ()), done(launch, slot, warmup_s)]
+    work(launch, slot.duration_ns / NS if launch.measures else slot.latency_ns[0] / NS)
     if launch.truth["sleep_s"] is not None:
-        time.sleep(max(0.0, launch.truth["sleep_s"] - (time.monotonic_ns() - start_ns) / NS))
+        sleep(launch.truth["sleep_s"] - (time.monotonic_ns() - launch.start_ns) / NS)
     yield stage(launch, "send")
-    if launch.measures:
-        yield from samples(launch, slot)
-    yield {"msg": "done", "launch": launch.job["launch"], "facts": facts(launch, slot, warmup_s), "findings": []}
+    yield from last
 
 
 def invent(launch: Launch) -> Slot:
@@ -113,16 +130,26 @@ def invent(launch: Launch) -> Slot:
     while (
         len(latency) < MOST and passed_ns < cap_ns and (passed_ns < end_ns or len(latency) < recipe["min_iterations"])
     ):
-        latency.append(max(1, round(chance.lognormvariate(middle, sd))))
+        latency.append(max(1, round(lognormal(chance, middle, sd))))
         passed_ns += latency[-1] if not period_ns else period_ns * math.ceil(latency[-1] / period_ns)
-    missed = sum(ns > period_ns for ns in latency) if period_ns else 0
-    delays = [0] * len(latency) if period_ns else None
-    return Slot(time.monotonic_ns(), latency, delays, passed_ns, len(latency) == MOST, missed)
+    return Slot(time.monotonic_ns(), latency, passed_ns, period_ns)
 
 
-def sleep(launch: Launch, seconds: float) -> None:
+def lognormal(chance: Random, middle: float, sd: float) -> float:
+    """By Box and Muller; `middle` and `sd` are those of the logarithm."""
+    radius = math.sqrt(-2.0 * math.log(1.0 - chance.random()))
+    return math.exp(middle + sd * radius * math.cos(math.tau * chance.random()))
+
+
+def work(launch: Launch, seconds: float) -> None:
     if launch.truth["sleep_s"] is None:
-        time.sleep(seconds)
+        sleep(seconds)
+
+
+def sleep(seconds: float) -> None:
+    """What was said before is heard before."""
+    sys.stdout.flush()
+    time.sleep(max(0.0, seconds))
 
 
 def stage(launch: Launch, name: str) -> Json:
@@ -137,6 +164,10 @@ def samples(launch: Launch, slot: Slot) -> Iterator[Json]:
             "latency_ns": slot.latency_ns[first : first + CHUNK],
             "start_delay_ns": None if delays is None else delays[first : first + CHUNK],
         }  # fmt: skip
+
+
+def done(launch: Launch, slot: Slot, warmup_s: float) -> Json:
+    return {"msg": "done", "launch": launch.job["launch"], "facts": facts(launch, slot, warmup_s), "findings": []}
 
 
 def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
@@ -168,15 +199,40 @@ def slot_facts(slot: Slot, warmup_s: float, loaded: int) -> Json:
     }  # fmt: skip
 
 
-def hand_over(line: bytes) -> None:
+def hand_over(line: bytes) -> NoReturn:
     """Becomes the agent's real runner; the agent is the parent, and its command line says how it was started."""
-    words = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().split(b"\0")
-    agent = words[: words.index(b"--runner")]
+    words = text_of(f"/proc/{os.getppid()}/cmdline").split("\0")
+    agent = words[: words.index("--runner")]
     job = os.memfd_create("job")
     os.write(job, line)
     os.lseek(job, 0, os.SEEK_SET)
     os.dup2(job, 0)
-    os.execv(agent[0], [*agent, b"runner"])  # noqa: S606 - its own kind of program, without a shell
+    os.execv(agent[0], [*agent, "runner"])  # noqa: S606 - its own kind of program, without a shell
+
+
+def text_of(path: str) -> str:
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs more than the rest of the start-up
+        return file.read()
+
+
+class Plain:
+    """What a scanner is told: JSON as it is written."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+def decoded(text: str) -> Json:
+    scan: Any = make_scanner
+    body: Json = scan(Plain)(text.strip(), 0)[0]
+    return body
+
+
+def encoded(message: Json) -> str:
+    sort_keys = skip_keys = allow_nan = False
+    write = make_encoder(None, str, encode_basestring_ascii, None, ":", ",", sort_keys, skip_keys, allow_nan)
+    return "".join(write(message, 0))
 
 
 if __name__ == "__main__":

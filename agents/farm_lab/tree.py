@@ -1,7 +1,9 @@
-"""The simulated hardware of a board: a /sys of plain files, with values that stand still."""
+"""The hardware of a virtual board, simulated or recorded: a /sys of plain files, with values that stand still."""
 
 from collections.abc import Mapping
 from pathlib import Path
+
+from farm_lab.record import Entry, Record
 
 FREQS_KHZ = (600_000, 1_000_000, 1_500_000, 1_800_000, 2_400_000)
 GOVERNORS = ("performance", "powersave", "schedutil", "userspace")
@@ -14,6 +16,7 @@ POLICY = f"{CPU}/cpufreq/policy0"
 ZONE = "sys/devices/virtual/thermal/thermal_zone0"
 COOLER = "sys/devices/virtual/thermal/cooling_device0"
 METER = "sys/devices/platform/ina226/hwmon/hwmon0"
+CLOSED = ("EACCES", "EPERM")
 LINKS = {
     "sys/class/thermal/thermal_zone0": "../../devices/virtual/thermal/thermal_zone0",
     "sys/class/thermal/cooling_device0": "../../devices/virtual/thermal/cooling_device0",
@@ -32,6 +35,39 @@ def make(root: Path, name: str, cpus: int) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(target)
+
+
+def replay(root: Path, record: Record, name: str) -> None:
+    """Writes a recorded tree below `root`, of a board called `name`; what is there already is written over."""
+    for path, entry in record.entries.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _clear(place)
+        _lay(place, entry)
+    identity = _identity(name, 1)
+    for path in ("proc/cpuinfo", "etc/machine-id"):  # level 1 binds them over the machine's own
+        if path not in record.entries:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(identity[path])
+    (root / "sys").mkdir(exist_ok=True)
+
+
+def _lay(place: Path, entry: Entry) -> None:
+    if entry.link is not None:
+        place.symlink_to(entry.link)
+    elif entry.error in CLOSED:
+        place.symlink_to(place.name)  # to itself: nobody may open it, not even root
+    elif entry.error is not None:
+        place.mkdir()  # it is there, it may be opened, and reading it fails
+    else:
+        place.write_text(entry.text or "", "utf-8", newline="")
+        place.chmod(0o644 if entry.writable else 0o444)
+
+
+def _clear(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        place.rmdir()
+    place.unlink(missing_ok=True)
 
 
 def files(name: str, cpus: int) -> dict[str, str]:

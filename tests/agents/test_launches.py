@@ -160,6 +160,18 @@ def test_an_evaluate_launch_runs_the_rows_one_by_one(client: Client, board: Boar
     np.testing.assert_allclose(outputs["y"][3:4], alone["y"], rtol=1e-5)
 
 
+def test_rows_end_with_the_time_they_have_and_the_reason_is_told(
+    client: Client, board: Board, mlp: Path, tmp_path: Path
+) -> None:
+    arrays = parts.save_arrays(tmp_path / "rows.npz", x=np.ones((5, 64), np.float32))
+    launch = client.launch(
+        mlp, arrays, kind="evaluate", feeds={"arrays": {"x": "x"}, "rows": 5}, recipe={"rows_s": 0.0}
+    )
+    facts = launch.done.facts
+    assert outputs_of(board, launch)["y"].shape == (1, 8)
+    assert (facts["rows"], facts["rows_asked"], facts["rows_reason"]) == (1, 5, "0 s were over")
+
+
 def test_a_dry_load_sends_the_outputs_of_the_common_inputs(client: Client, board: Board, mlp: Path, ones: Path) -> None:
     launch = client.launch(mlp, ones, kind="evaluate")
     assert outputs_of(board, launch)["y"].shape == (1, 8)

@@ -51,7 +51,7 @@ def taken(launch: str, kind: str, lines: list[bytes]) -> Answer:
 
 def run_alone(asked: wire.Job, truth: Path) -> list[bytes]:
     """The program as the agent starts it: a process, pipes, one line in."""
-    command = [sys.executable, "-I", synthetic.__file__, str(truth), "vb001", "1", "runner"]
+    command = [sys.executable, "-IS", synthetic.__file__, str(truth), "vb001", "1", "runner"]
     line = json.dumps({**json.loads(wire.encode(asked)), "scene": {"base": "/x"}}).encode() + b"\n"
     done = subprocess.run(command, input=line, capture_output=True, timeout=60, check=True)
     assert done.stderr == b""
@@ -166,14 +166,43 @@ def test_the_time_of_a_slot_passes_while_it_is_invented(truth: Path) -> None:
     assert time.monotonic() - start >= slot_s >= RECIPE["slot_s"]
 
 
-def test_a_launch_can_be_made_to_take_an_exact_time(truth: Path) -> None:
+def test_a_launch_can_be_made_to_take_an_exact_time_from_the_start_of_its_process(truth: Path) -> None:
     truth.write_text(json.dumps({"sleep_s": 0.4}))
     for kind, rows in (("measure", None), ("evaluate", None), ("evaluate", 8)):
         feeds: dict[str, Any] = {"sha256": "b" * 64, "arrays": {}, "scale": {}, "rows": rows}
+        start_ns = time.monotonic_ns()
         lines = [wire.decode(line) for line in run_alone(job(kind=kind, feeds=feeds), truth)]
         times = [m.t_ns for m in lines if isinstance(m, wire.Stage)]
-        assert 0.4e9 <= times[-1] - times[0] < 30e9
+        assert 0.4e9 <= times[-1] - start_ns < 30e9
         assert isinstance(lines[-1], wire.Done)
+
+
+def test_the_exact_time_counts_from_the_start_that_was_told() -> None:
+    asked = launch_of(job(), sleep_s=60.0)
+    asked.start_ns -= 60 * 10**9
+    start = time.monotonic()
+    answer_of(asked)
+    assert time.monotonic() - start < 30
+
+
+def alone(program: str) -> str:
+    """What a fresh interpreter prints that can import the stand-in and nothing else that is not built in or near."""
+    prepared = f"import sys; sys.path.append({str(Path(synthetic.__file__).parent)!r}); {program}"
+    done = subprocess.run([sys.executable, "-IS", "-c", prepared], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_start_of_the_process_is_never_put_too_early() -> None:
+    before_ns = time.monotonic_ns()
+    told = alone("import synthetic, time; sum(range(10**6)); print(synthetic.process_start_ns(), time.monotonic_ns())")
+    begun_ns, worked_ns = map(int, told.split())
+    assert before_ns <= begun_ns < worked_ns
+
+
+def test_its_start_up_imports_nothing_that_costs() -> None:
+    new = alone("old = set(sys.modules); import synthetic; print(*sorted(set(sys.modules) - old))").split()
+    assert "synthetic" in new
+    assert {"json", "re", "random", "dataclasses", "typing", "pathlib", "collections", "enum"}.isdisjoint(new)
 
 
 AGENT = """
@@ -190,7 +219,7 @@ else:
 def test_a_dataset_is_evaluated_by_the_agents_own_runner(tmp_path: Path, truth: Path) -> None:
     agent, runner = tmp_path / "agent.py", tmp_path / "runner"
     agent.write_text(AGENT)
-    words = " ".join([sys.executable, "-I", synthetic.__file__, str(truth), "vb001", "1"])
+    words = " ".join([sys.executable, "-IS", synthetic.__file__, str(truth), "vb001", "1"])
     runner.write_text(f"#!/bin/sh\nexec {words}\n")
     runner.chmod(0o755)
     feeds = {"sha256": "b" * 64, "arrays": {}, "scale": {}, "rows": 100}

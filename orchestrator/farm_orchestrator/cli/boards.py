@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm_orchestrator.cli.bootstrap import bootstrap
 from farm_orchestrator.errors import BoardError, UsageError
 from farm_orchestrator.model import Json
 
@@ -15,39 +16,26 @@ if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
 
 INVENTORY = click.option(
-    "--inventory", type=click.Path(path_type=Path), metavar="FILE", help="Boards; without one: this machine."
+    "--inventory",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Boards; without one: those named, else this machine.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 SELECT = click.argument("select", required=False, metavar="[SELECT]")
 AT_ONCE = 16
-PROBE_S = 60.0
-PROBE = """
-import json, os, platform
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-def version(name):
-    try:
-        return __import__(name).__version__
-    except (ImportError, OSError, RuntimeError, SystemError):
-        return None
-def text(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read(4096).replace(b"\\0", b"").decode("utf-8", "replace").strip()
-    except OSError:
-        return None
-print(json.dumps({
-    "model": text(os.path.join(SYSROOT, "sys/firmware/devicetree/base/model")), "arch": platform.machine(),
-    "kernel": platform.release(), "cpus": os.cpu_count(), "python": platform.python_version(),
-    "numpy": version("numpy"), "onnxruntime": version("onnxruntime")}))
-"""
 
 
 @click.group()
 def boards() -> None:
-    """List, probe and enrol the boards of the inventory.
+    """List, probe, enrol and prepare the boards of the inventory.
 
-    SELECT is as in `farm run --boards`: globs and labels, e.g. 'rpi5-*,site=lab,!rpi5-03'.
+    SELECT is as in `farm run --boards`: globs and labels, e.g. 'rpi5-*,site=lab,!rpi5-03'; without an inventory the
+    boards themselves: pi@rpi5.local,jetson:2222.
     """
+
+
+boards.add_command(bootstrap)
 
 
 @boards.command("ls")
@@ -65,10 +53,16 @@ def list_boards(select: str | None, inventory: Path | None, *, as_json: bool) ->
 @SELECT
 @INVENTORY
 @JSON
-def probe(select: str | None, inventory: Path | None, *, as_json: bool) -> int:
+@click.option("--record", "file", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the board's sensor tree to FILE, without what tells whose it is; several boards: into a folder.")  # fmt: skip
+def probe(select: str | None, inventory: Path | None, file: Path | None, *, as_json: bool) -> int:
     """Connect to each board and say what it is; exit 4 where one does not answer."""
     settings, chosen = _chosen(select, inventory)
-    found = _each(lambda board: _probe(board, settings), [board.to_json() for board in chosen])
+    names = [board.name for board in chosen]
+    files = record_files(file, names) if file else {}
+    found = _each(
+        lambda board: _probe(board, settings, files.get(board["name"])), [board.to_json() for board in chosen]
+    )
     rows = [(f["name"], f["model"] or f["arch"], f["python"], f["onnxruntime"] or "missing", str(f["cpus"]))
             for f in found if not f["error"]]  # fmt: skip
     _print(found if as_json else None, ("board", "model", "python", "onnxruntime", "cpus"), rows)
@@ -115,35 +109,53 @@ def _each(act: Callable[[Json], Json], boards: list[Json]) -> list[Json]:
         return list(pool.map(act, boards))
 
 
-def _probe(board: Json, settings: Settings) -> Json:
-    """Facts of one board, or `error` saying why there are none."""
-    import json
+def _probe(board: Json, settings: Settings, file: Path | None) -> Json:
+    """Facts of one board, or `error` saying why there are none; its record goes to `file`."""
+    from farm_orchestrator.probing import UNKNOWN, probe
+    from farm_orchestrator.transport import resolve
 
-    empty: Json = {"name": board["name"], "error": None, "model": None, "arch": None, "kernel": None, "cpus": None,
-                   "python": None, "numpy": None, "onnxruntime": None}  # fmt: skip
+    empty: Json = {"name": board["name"], "error": None, **UNKNOWN}
     try:
-        return {**empty, **json.loads(_ask(board, settings))}
+        spec = resolve(board)
+        found = {**empty, **probe(spec, settings.home)}
+        if file:
+            _record(spec, settings, found, file)
     except (BoardError, UsageError) as error:
         return {**empty, "error": str(error)}
-    except ValueError:
-        return {**empty, "error": "its Python answered, but not with what was asked for"}
+    return found
 
 
-def _ask(board: Json, settings: Settings) -> bytes:
-    """A constant command; the program comes on stdin."""
-    from farm_orchestrator.transport import open_channel, resolve
+def record_files(file: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Where the record of each board goes. Raises UsageError before any board is touched."""
+    if not file.is_dir() and len(names) > 1:
+        raise UsageError(
+            f"--record {file} is no folder, and {len(names)} boards are selected",
+            mend="name a folder that is there, or one board",
+        )
+    if not file.parent.is_dir():
+        raise UsageError(f"--record {file}: there is no folder {file.parent}", mend="make it first")
+    files = {name: file / f"{name}.json" for name in names} if file.is_dir() else {names[0]: file}
+    for each in files.values():
+        if each.exists():
+            raise UsageError(f"--record: {each} is there already", mend="remove it, or name another file")
+    return files
 
-    spec = resolve(board)
-    channel = open_channel(spec, settings.home)
+
+def _record(spec: Json, settings: Settings, facts: Json, file: Path) -> None:
+    from farm_orchestrator import recording
+
+    done = recording.record(spec, settings.home, facts)
     try:
-        program = f"SYSROOT = {spec['sysroot']!r}\n{PROBE}"
-        done = channel.exec([spec["python"], "-I", "-"], stdin=program.encode(), timeout_s=PROBE_S)
-    finally:
-        channel.close()
-    if done.rc:
-        said = done.err.decode(errors="replace").strip()[-300:]
-        raise BoardError(spec["name"], f"{spec['python']} failed: {said}", mend="set `python` of the board")
-    return done.out
+        recording.write(file, done)
+    except OSError as error:
+        raise UsageError(
+            f"--record {file}: {error.strerror}", mend="name a file in a folder that can be written"
+        ) from error
+    taken = ", ".join(f"{count} x {kind}" for kind, count in done.redacted.items() if count) or "nothing"
+    lines = [f"{spec['name']}: {len(done.entries)} entries in {file}; taken out: {taken}"]
+    if done.left_out:
+        lines.append(f"{done.left_out} files were left out: a record holds so many and no more")
+    click.echo("\n  ".join([*lines, "Read it before you send it to anybody."]), err=True)
 
 
 def _address(board: Json) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from farm_lab.level import Disk
     from farm_lab.places import Places
     from farm_lab.state import State
 
@@ -36,10 +37,13 @@ def lab() -> None:
 @click.option("-n", "count", type=click.IntRange(1, 999), default=3, show_default=True, help="How many boards.")
 @click.option("--load", type=click.Choice(["real", "synthetic"]), default="real", show_default=True,
               help="Run models, or invent their times from the lab's truth.json.")  # fmt: skip
+@click.option("--profile", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="A record of a real board (farm boards probe --record): its sensors instead of simulated ones.")  # fmt: skip
 @click.option("--python", metavar="PATH", help="The boards' interpreter.  [the farm's own]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chance of synthetic times.")
 @click.option("--level", type=click.Choice(["auto", "0", "1"]), default="auto", show_default=True,
               help="0: plain folders; 1: own hostname, processes and /sys where the kernel allows it.")  # fmt: skip
+@click.option("--disk", metavar="SIZE", help="A disk of that size (60MB) for each board, in memory; needs level 1.")
 @click.option("--proxy", is_flag=True, help="Put the chaos proxy in front of every board.")
 @click.option("--bare-sshd", is_flag=True, help="No ClientAlive*, as on most boards.")
 @FOLDER
@@ -47,12 +51,13 @@ def lab() -> None:
 def up(count: int, folder: Path | None, *, as_json: bool, **options: Any) -> None:
     """Start N boards and write the inventory that reaches them; boards that run already stay."""
     with _mendable():
+        from farm_lab.lab import disks
         from farm_lab.lab import up as start
 
         places = _places(folder, proxy=options["proxy"], make=True)
         state = start(places, count, _options(options))
     if as_json:
-        click.echo(_json(places, state, {board.name: True for board in state.boards}))
+        click.echo(_json(places, state, {board.name: True for board in state.boards}, disks(places, state)))
     else:
         click.echo(f"{_counted(len(state.boards))} at level {state.options.level}. Try:")
         click.echo(f"  farm boards probe --inventory {_shown(places.inventory)}")
@@ -75,17 +80,27 @@ def down(folder: Path | None) -> None:
 def status(folder: Path | None, *, as_json: bool) -> None:
     """Say which boards run."""
     with _mendable():
+        from farm_lab.lab import disks
         from farm_lab.lab import status as ask
 
         places = _places(folder)
         state, answers = ask(places)
+        found = disks(places, state) if state else {}
     if as_json:
-        click.echo(_json(places, state, answers))
+        click.echo(_json(places, state, answers, found))
     elif state is None:
         click.echo("There is no lab. Start one: farm lab up -n 3", err=True)
     else:
-        lines = [f"{b.name}  127.0.0.1:{b.address}  {'up' if answers[b.name] else 'down'}" for b in state.boards]
-        click.echo("\n".join(lines) or "The lab was never finished. Mend it: farm lab up")
+        click.echo("\n".join(_lines(state, answers, found)) or "The lab was never finished. Mend it: farm lab up")
+
+
+def _lines(state: State, answers: dict[str, bool], disks: dict[str, Disk | None]) -> Iterator[str]:
+    from farm_reports.judge.words import size
+
+    for board in state.boards:
+        disk = disks.get(board.name)
+        room = f"  {size(disk.free)} free of {size(disk.size)}" if disk else ""
+        yield f"{board.name}  127.0.0.1:{board.address}  {'up' if answers[board.name] else 'down'}{room}"
 
 
 @contextmanager
@@ -116,20 +131,51 @@ def _options(options: dict[str, Any]) -> Any:
     from farm_lab import level, outfit
     from farm_lab.state import Options
 
+    disk = _bytes(options["disk"]) if options["disk"] else None
     return Options(
         python=outfit.interpreter(options["python"]) if options["python"] else sys.executable,
         load=options["load"],
         seed=options["seed"],
-        level=level.choose(options["level"]),
+        level=level.choose(options["level"], disk),
+        disk=disk,
+        profile=_profile(options["profile"]),
         proxy=options["proxy"],
         heartbeat=not options["bare_sshd"],
     )
 
 
-def _json(places: Places, state: State | None, answers: dict[str, bool]) -> str:
+def _profile(file: Path | None) -> str | None:
+    from farm_lab import record
+
+    if file is None:
+        return None
+    record.load(file)  # before anything is started
+    return str(file.absolute())
+
+
+def _bytes(text: str) -> int:
+    """A size as limits are written, but absolute."""
+    from farm_orchestrator.errors import UsageError
+    from farm_reports.bounds import parse
+
+    try:
+        bound = parse("size", text)
+    except ValueError as error:
+        raise UsageError(f"--disk: {error}") from error
+    if bound.relative:
+        raise UsageError(f"--disk {text}: a disk has a size", mend="write bytes with their unit: 60MB, 1GiB")
+    return int(bound.value)
+
+
+def _json(places: Places, state: State | None, answers: dict[str, bool], disks: dict[str, Disk | None]) -> str:
+    import dataclasses
     import json
 
-    boards = [{"name": b.name, "port": b.address, "up": answers[b.name]} for b in (state.boards if state else ())]
+    boards = [
+        {"name": b.name, "port": b.address, "up": answers[b.name],
+         "disk": dataclasses.asdict(disk) if (disk := disks.get(b.name)) else None}
+        for b in (state.boards if state else ())
+    ]  # fmt: skip
     level = state.options.level if state else None
     return json.dumps({"dir": str(places.root), "inventory": str(places.inventory), "level": level, "boards": boards})
 
