@@ -63,11 +63,12 @@ def own_mounts(script: str, arguments: list[str], command: list[str]) -> list[st
     return ["unshare", *space, "sh", "-c", shell, "sh", *arguments, *command]
 
 
-def accounts(folder: Path, home: Path) -> Path:
-    """A copy of /etc/passwd in which we live at `home`: OpenSSH does not look at HOME."""
+def accounts(folder: Path, home: Path, shell: Path | None = None) -> Path:
+    """A copy of /etc/passwd in which we live at `home` and log in with `shell`: OpenSSH does not look at HOME."""
     me = pwd.getpwuid(os.getuid())
     home.mkdir(mode=0o700, exist_ok=True)
-    text = Path("/etc/passwd").read_text().replace(f":{me.pw_dir}:{me.pw_shell}", f":{home}:{me.pw_shell}")
+    ours, other = f":{me.pw_dir}:{me.pw_shell}\n", f":{home}:{shell or me.pw_shell}\n"
+    text = Path("/etc/passwd").read_text().replace(ours, other)
     (folder / "passwd").write_text(text)
     return folder / "passwd"
 
@@ -76,7 +77,8 @@ def accounts(folder: Path, home: Path) -> Path:
 class Sshd:
     """One server on a high port of 127.0.0.1.
 
-    Only for this server's eyes: `mount` (options) puts a tmpfs at `disk`; `home` gives the account another home folder.
+    Only for this server's eyes: `mount` (options) puts a tmpfs at `disk`; `home` gives the account another home folder,
+    `shell` another login shell beside it.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class Sshd:
     options: Sequence[str] = ("Subsystem sftp internal-sftp",)
     mount: str | None = None
     home: Path | None = None
+    shell: Path | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -128,15 +131,17 @@ class Sshd:
 
     def _config(self) -> list[str]:
         return [
-            f"Port {self.port}", "ListenAddress 127.0.0.1", "LogLevel VERBOSE", "StrictModes no", "UsePAM no",
+            *self.options, f"Port {self.port}", "ListenAddress 127.0.0.1", "LogLevel VERBOSE", "StrictModes no", "UsePAM no",
             "PasswordAuthentication no", "KbdInteractiveAuthentication no", "UseDNS no", "PermitRootLogin yes",
             f"PidFile {self.folder / 'pid'}", f"AuthorizedKeysFile {self.folder / 'authorized_keys'}",
-            "MaxStartups 100", *(f"HostKey {key}" for key in self.host_keys.values()), *self.options,
+            "MaxStartups 100", *(f"HostKey {key}" for key in self.host_keys.values()),
         ]  # fmt: skip
 
     def _mounted(self, command: list[str]) -> list[str]:
         if self.home:
-            return own_mounts('mount --bind "$1" /etc/passwd', [str(accounts(self.folder, self.home))], command)
+            return own_mounts(
+                'mount --bind "$1" /etc/passwd', [str(accounts(self.folder, self.home, self.shell))], command
+            )
         if self.mount is None:
             return command
         return own_mounts('mount -t tmpfs -o "$1" farm-test "$2"', [self.mount, str(self.disk)], command)

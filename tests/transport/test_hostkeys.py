@@ -168,5 +168,20 @@ def test_the_users_files_are_never_written(world: World) -> None:
     connects(world, board)
     hostkeys.enroll(world.farm_home, resolve(board), None)
     assert [(p.read_bytes(), p.stat().st_mtime_ns) for p in (world.user_file, world.global_file)] == before
-    assert sorted(path.name for path in world.farm_home.iterdir()) == ["controller", "known_hosts", "known_hosts.lock"]
+    assert sorted(path.name for path in world.farm_home.iterdir()) == ["known_hosts", "known_hosts.lock"]
     assert Path(world.farm_home / "known_hosts").read_text() == server.record()
+
+
+def test_one_process_reads_all_files_and_names_the_line_of_the_right_one(world: World) -> None:
+    calls = world.folder / "calls"
+    keygen = world.folder / "bin" / "ssh-keygen"
+    keygen.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec /usr/bin/ssh-keygen "$@"\n')
+    keygen.chmod(0o755)
+    server = world.server()
+    world.configure(world.block(server))
+    (world.farm_home / "known_hosts").write_text("# ours\n\nother ssh-ed25519 broken")
+    world.user_file.write_text(f"other {public(world.keys / STRANGER)}")
+    world.global_file.write_text(f"# theirs\n[127.0.0.1]:{server.port} {public(world.keys / STRANGER)}")
+    with pytest.raises(HostKeyChanged, match=re.escape(f"({world.global_file}:2)")):
+        connects(world, {"name": "b"})
+    assert len(calls.read_text().splitlines()) == 1

@@ -99,6 +99,8 @@ def test_no_command_and_no_path_is_made_of_an_evil_word(evil: str) -> None:
     with pytest.raises(FarmError):
         names.command("b", [evil])
     with pytest.raises(FarmError):
+        names.command("b", ["python3"], evil)
+    with pytest.raises(FarmError):
         names.stored("base", evil)
     with pytest.raises(FarmError):
         names.writing("b", evil)
@@ -131,6 +133,8 @@ def test_the_board_runs_the_constant_command_and_nothing_else(world: World) -> N
                 with pytest.raises(UsageError):
                     channel.exec(argv)
     channel.close()
-    assert log.read_text() == f"exec python3 -I {spec['base']}/cas/ab/{digest}\n"
+    base = spec["base"]
+    python = f"""exec sh -c 'PATH="{base}/python/bin:$PATH" exec python3 "$@"' python3"""
+    assert log.read_text() == f"{python} -I {base}/cas/ab/{digest}\n"
     assert not list(world.folder.rglob("PWNED*"))
     assert subprocess.run(["ls", str(server.disk)], check=True, capture_output=True).stdout == b""

@@ -140,6 +140,29 @@ def identity_file_with_spaces(world: World) -> None:
     plain(world, f'IdentityFile "{copy}"', "IdentitiesOnly yes")
 
 
+def included(world: World) -> None:
+    server = world.server()
+    (world.folder / "config.d").mkdir()
+    (world.folder / "config.d" / "boards").write_text(world.block(server))
+    world.configure(f"Include {world.folder}/config.d/*")
+    world.user_file.write_text(server.record())
+
+
+def matched(world: World) -> None:
+    server = world.server()
+    world.configure(
+        f'Match originalhost b exec "test %p = 22"\n  HostName 127.0.0.1\n  Port {server.port}\n'
+        f"Match originalhost b host 127.0.0.1\n  HostKeyAlias found-by-match\n"
+    )
+    world.user_file.write_text(server.record(name="found-by-match"))
+
+
+def matched_by_nothing(world: World) -> None:
+    matched(world)
+    text = (world.folder / "config").read_text()
+    (world.folder / "config").write_text(text.replace("test %p = 22", "false"))
+
+
 def wrong_identity_file(world: World) -> None:
     server = world.server(authorized=[world.keys / "other"])
     world.configure(world.block(server))
@@ -256,6 +279,7 @@ def jump_to_a_closed_port(world: World) -> None:
 BOTH_CONNECT: list[Callable[[World], object]] = [
     plain, in_the_global_file, hashed, under_the_plain_name, wildcard, alias, upper_case_host, only_ecdsa, only_rsa,
     another_key_of_the_same_type_first, a_krl_without_this_key, identity_file_with_spaces,
+    included, matched,
     key_with_passphrase_in_the_agent, key_in_the_agent_only,
     identities_only_with_the_agents_key_named_by_its_public_half, dead_agent, user_certificate, one_jump,
     one_jump_written_out, two_jumps, two_jumps_of_which_the_first_stands_in_the_gateways_own_block,
@@ -275,6 +299,7 @@ BOTH_REFUSE: list[tuple[Callable[[World], object], type[Exception]]] = [
     (key_with_passphrase, AuthRefused),
     (key_in_the_agent_only_but_identities_only, AuthRefused),
     (wrong_user, AuthRefused),
+    (matched_by_nothing, Unreachable),
     (no_server, Unreachable),
     (one_jump_with_an_unknown_gateway, HostKeyUnknown),
     (jump_to_a_closed_port, Unreachable),
@@ -291,6 +316,15 @@ def test_both_connect(world: World, row: Callable[[World], object]) -> None:
 def test_both_refuse(world: World, row: Callable[[World], object], error: type[Exception]) -> None:
     row(world)
     assert (farm_says(world), world.ssh_says()) == (error, False)
+
+
+def test_both_connect_with_the_agent_of_the_environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = world.server(authorized=[world.keys / "other"])
+    world.configure(world.block(server, "b", "IdentityAgent SSH_AUTH_SOCK"))
+    world.user_file.write_text(server.record())
+    assert (farm_says(world), world.ssh_says()) == (AuthRefused, False)
+    monkeypatch.setenv("SSH_AUTH_SOCK", world.agent(world.keys / "other"))
+    assert (farm_says(world), world.ssh_says()) == (None, True)
 
 
 BOTH_WITH_DEFAULTS = """

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -248,15 +249,19 @@ def test_a_gateway_that_died_is_opened_again(world: World, server: Sshd) -> None
     second.close()
 
 
-def test_one_connection_costs_one_thread(world: World, server: Sshd) -> None:
+def test_two_hundred_connections_cost_a_thread_each_and_leave_none(world: World) -> None:
+    server = world.server(options=["MaxStartups 200"])
+    spec = resolve(world.board(server))
     before = threading.active_count()
-    channels = [open_channel(resolve(world.board(server)), world.farm_home) for _ in range(5)]
-    streams = [channel.stream(["cat"]) for channel in channels]
-    assert threading.active_count() == before + 5
-    assert len(streams) == 5
-    for channel in channels:
-        channel.close()
+    with ThreadPoolExecutor(200) as pool:
+        channels = list(pool.map(lambda _: open_channel(spec, world.farm_home), range(200)))
+    streams = [channel.stream(["cat"]) for channel in channels[::40]]
+    assert threading.active_count() == before + 200
+    with ThreadPoolExecutor(200) as pool:
+        list(pool.map(lambda channel: channel.close(), channels))
     assert threading.active_count() == before
+    assert [list(stream.lines()) for stream in streams] == [[]] * 5
+    until(lambda: not server.sessions(), "the server's connections ended")
 
 
 def test_the_fast_cipher_is_preferred_and_a_board_may_name_its_own(world: World, server: Sshd) -> None:
@@ -275,8 +280,23 @@ def test_a_server_without_the_fast_cipher_is_reached_too(world: World) -> None:
     channel.close()
 
 
-def test_a_server_with_nothing_in_common_says_what_to_do(world: World) -> None:
-    server = world.server(options=["Ciphers chacha20-poly1305@openssh.com"])
+@pytest.mark.parametrize(
+    ("option", "mend"),
+    [("Ciphers chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com"), ("HostKeyAlgorithms ssh-rsa", "ed25519")],
+)
+def test_a_server_with_nothing_in_common_says_what_to_do(world: World, option: str, mend: str) -> None:
+    server = world.server(options=[option])
     with pytest.raises(Unreachable, match="no algorithm that both sides know") as refused:
         open_channel(resolve(world.board(server)), world.farm_home)
-    assert "ed25519" in str(refused.value.mend)
+    assert mend in str(refused.value.mend)
+
+
+@pytest.mark.parametrize("cipher", [None, "aes128-ctr"])
+def test_farm_alone_refuses_a_server_without_a_mac_that_the_library_knows(world: World, cipher: str | None) -> None:
+    """Whichever cipher goes first, also where the cipher needs no MAC: the library wants one all the same."""
+    server = world.server(options=["Ciphers aes128-gcm@openssh.com,aes128-ctr", "MACs umac-128@openssh.com"])
+    world.configure(world.block(server))
+    with pytest.raises(Unreachable, match="no acceptable macs") as refused:
+        open_channel(resolve({**world.board(server), "cipher": cipher}), world.farm_home)
+    assert "hmac-sha2-256" in str(refused.value.mend)
+    assert world.ssh_says()

@@ -17,6 +17,12 @@ from farm_orchestrator.transport.road import Road
 CIPHER = "aes128-gcm@openssh.com"
 HANDSHAKE_S = 15.0
 JOIN_S = 5.0
+OLD_SERVER = "an old SSH server: make an ed25519 host key on it (ssh-keygen -A), or install paramiko 4 here"
+NO_AGREEMENT = {
+    "macs": "let the server offer hmac-sha2-256 beside the others (`MACs` in its sshd_config): paramiko wants one that it "
+    "knows on the list, also where the cipher needs none",
+    "ciphers": "let the server offer aes128-gcm@openssh.com or aes128-ctr beside the others (`Ciphers` in its sshd_config)",
+}
 
 # Without any handler the library's tracebacks of broken links would end on the user's terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -31,6 +37,7 @@ class Link:
             raise RuntimeError("a client that is connected has a transport")
         self.client = client
         self.transport: paramiko.Transport = transport
+        self.pushes = way.pushes
         self._way = way
 
     def close(self) -> None:
@@ -176,10 +183,11 @@ def _stop(transport: paramiko.Transport) -> None:
 
 
 def _no_agreement(spec: Json, error: Exception) -> Unreachable:
+    said = str(error)
     return Unreachable(
         board_of(spec),
-        f"{label(spec)}: no algorithm that both sides know: {error}",
-        mend="an old SSH server: make an ed25519 host key on it (ssh-keygen -A), or install paramiko 4 here",
+        f"{label(spec)}: no algorithm that both sides know: {said}",
+        mend=next((mend for word, mend in NO_AGREEMENT.items() if word in said), OLD_SERVER),
     )
 
 

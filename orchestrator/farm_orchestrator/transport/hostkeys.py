@@ -1,5 +1,6 @@
 """Whether a host key may be trusted: pinned in the inventory, enrolled in the project, or known to OpenSSH."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,8 +161,9 @@ def _unknown(known: Trust, key: OfferedKey) -> HostKeyUnknown:
 
 
 def _remedy(known: Trust) -> str:
-    name = known.spec["name"]
-    return f"ssh {name} (farm reads what it records)" if "for" in known.spec else f"farm boards enroll {name}"
+    if "for" in known.spec:
+        return f"ssh {known.spec['name']} (farm reads what it records)"
+    return f"farm boards enroll {shlex.quote(known.spec.get('address') or known.spec['name'])}"
 
 
 def _why_ssh_might(known: Trust) -> str:

@@ -10,6 +10,7 @@ import paramiko
 
 from farm_orchestrator.errors import Unreachable
 from farm_orchestrator.model import Json
+from farm_orchestrator.transport import turns
 from farm_orchestrator.transport.hostkeys import board_of, label
 from farm_orchestrator.transport.road import Road
 
@@ -28,14 +29,15 @@ class Gateway:
         self._link: Link | None = None
         self._users = 0
         self.turns = BoundedSemaphore(HANDSHAKES_MAX)
+        self.pushes = BoundedSemaphore(turns.PER_GATEWAY)
 
-    def enter(self, open_link: "Callable[[], Link]") -> paramiko.Transport:
+    def enter(self, open_link: "Callable[[], Link]") -> "Link":
         with self._lock:
             if self._link is None or not self._link.transport.is_active():
                 self._drop()
                 self._link = open_link()
             self._users += 1
-            return self._link.transport
+            return self._link
 
     def leave(self) -> None:
         with self._lock:
@@ -57,9 +59,9 @@ def through(spec: Json, farm_home: Path | None, open_link: "Callable[[Json, Path
     """A road to `spec` through its gateway, which is verified and logged into like a board."""
     hop = spec["ssh"]["gateway"]
     gate = _gateway(hop, farm_home)
-    transport = gate.enter(lambda: open_link(hop, farm_home))
+    link = gate.enter(lambda: open_link(hop, farm_home))
     try:
-        channel = transport.open_channel(
+        channel = link.transport.open_channel(
             "direct-tcpip", (str(spec["host"]), int(spec["port"])), ("127.0.0.1", 0), timeout=CHANNEL_TIMEOUT_S
         )
     except (paramiko.SSHException, OSError, EOFError) as error:
@@ -75,7 +77,7 @@ def through(spec: Json, farm_home: Path | None, open_link: "Callable[[Json, Path
         channel.close()
         gate.leave()
 
-    return Road(channel, close, gate.turns)
+    return Road(channel, close, gate.turns, (*link.pushes, gate.pushes))
 
 
 def _gateway(hop: Json, farm_home: Path | None) -> Gateway:

@@ -34,7 +34,7 @@ def offered(kind: str, text: str) -> OfferedKey:
 
 def find(name: str, files: Sequence[str]) -> list[Recorded]:
     """Every line of the files that speaks of the name."""
-    return [record for file in files if Path(file).is_file() for record in _find_in(name, file)]
+    return list(_find_in(name, [(file, content) for file in files if (content := _content(file))]))
 
 
 def add(file: Path, name: str, key: OfferedKey) -> None:
@@ -62,15 +62,38 @@ def revoked(file: str, key: OfferedKey) -> bool:
     return key.text.encode() in content.split()
 
 
-def _find_in(name: str, file: str) -> Iterator[Recorded]:
+def _content(file: str) -> bytes:
+    """Whole lines; empty where nothing can be read."""
+    try:
+        content = Path(file).read_bytes()
+    except OSError:
+        return b""
+    return content if not content or content.endswith(b"\n") else content + b"\n"
+
+
+def _find_in(name: str, contents: Sequence[tuple[str, bytes]]) -> Iterator[Recorded]:
+    """One process answers for all files: with many boards its start is what costs."""
+    if not contents:
+        return
     heading = None
-    for line in _keygen(["-F", name, "-f", file]).stdout.decode("utf-8", "replace").splitlines():
+    text = b"".join(content for _, content in contents)
+    for line in _keygen(["-F", name, "-f", "/dev/stdin"], text).stdout.decode("utf-8", "replace").split("\n"):
         found = FOUND.fullmatch(line)
         if not found and heading:
             words = line.split()
-            kind, text = words[2:4] if words[0].startswith("@") else words[1:3]
-            yield Recorded(offered(kind, text), heading["marker"], file, int(heading["line"]))
+            kind, key = words[2:4] if words[0].startswith("@") else words[1:3]
+            yield Recorded(offered(kind, key), heading["marker"], *_place(contents, int(heading["line"])))
         heading = found
+
+
+def _place(contents: Sequence[tuple[str, bytes]], line: int) -> tuple[str, int]:
+    """The file and its line behind a line of all files together."""
+    for file, content in contents:
+        lines = content.count(b"\n")
+        if line <= lines:
+            return file, line
+        line -= lines
+    raise ValueError(f"ssh-keygen names line {line} beyond the end of {contents[-1][0]}")
 
 
 def _keygen(arguments: list[str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from farm_orchestrator.errors import AgentLost, UsageError
 from farm_orchestrator.model import DIGEST_PATTERN
 
+PYTHON = "python3"
 PLACE = re.compile(r"(~/)?[A-Za-z0-9._/][A-Za-z0-9._/-]*")
 WORD = re.compile(r"[A-Za-z0-9._/=:,+%-]+")
 FILE = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
@@ -37,12 +38,23 @@ def user(board: str, text: str) -> str:
     return _matching(USER, board, "user", text)
 
 
-def command(board: str, argv: Sequence[str]) -> str:
-    """The shell's line for a constant command; no word of it can mean anything to a shell."""
+def command(board: str, argv: Sequence[str], base: str | None = None) -> str:
+    """The shell's line for a constant command; no word of it can mean anything to a shell.
+
+    Plain `python3` is the interpreter that was laid out below `base`, else the one on the board's PATH.
+    """
     place(board, "command", argv[0])
     for word in argv[1:]:
         _matching(WORD, board, "argument", word)
+    if argv[0] == PYTHON and base is not None:
+        return " ".join((f"exec sh -c '{_preferring(place(board, 'base', base))}' {PYTHON}", *argv[1:]))
     return " ".join(("exec", *argv))
+
+
+def _preferring(base: str) -> str:
+    """Absolute, because the agent starts its children elsewhere; `sh`, because a login shell may be any."""
+    folder = base if base.startswith("/") else f"$PWD/{base}"
+    return f'PATH="{folder}/python/bin:$PATH" exec {PYTHON} "$@"'
 
 
 def writing(board: str, path: str) -> str:

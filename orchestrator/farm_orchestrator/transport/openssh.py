@@ -29,7 +29,7 @@ def resolve(board: Json) -> Json:
         **board,
         **_address(said),
         "base": names.place(name, "base", str(board.get("base") or BASE)),
-        "python": names.program(name, str(board.get("python") or "python3")),
+        "python": names.program(name, str(board.get("python") or names.PYTHON)),
         "ssh": _ssh(board, said, []),
     }
 

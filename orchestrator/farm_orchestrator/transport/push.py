@@ -1,8 +1,8 @@
 """Brings files to a board by their content: skipped where known, resumed where cut, verified before they count."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -11,12 +11,14 @@ from farm_orchestrator import digest
 from farm_orchestrator.errors import BoardError, DiskFull, ReadOnly, UsageError
 from farm_orchestrator.model import FileRef
 from farm_orchestrator.transport import Channel, ExecResult, PutResult, names
+from farm_orchestrator.transport.checksums import Checksums
+from farm_orchestrator.transport.room import Disk, Room
 
 RESUME_STEP = 128 << 10
 STALE_S = 7 * 86400.0
-KEEP_FREE = 200 << 20
-SLOWEST_HASH = 5e6  # bytes per second: how long a slow board may take to verify
-DF_LINE = re.compile(r"\s(?P<total>\d+)\s+\d+\s+(?P<free>-?\d+)\s+(?:-|\d+%)\s")
+FLUSH_S = 60.0
+SLOWEST_DISK = 2e6  # bytes per second: a card that has all of it still to write
+NOT_THERE = 127
 
 
 class Files(Protocol):
@@ -25,8 +27,14 @@ class Files(Protocol):
     resumes: bool
 
     def size(self, path: str) -> int | None: ...
+    def room(self, path: str) -> Room | None:
+        """None where only `df` can say."""
+
     def make_folder(self, path: str) -> None: ...
     def write(self, path: str, source: BinaryIO, offset: int, progress: Callable[[int], None]) -> None: ...
+    def flush(self, path: str, patience_s: float) -> bool:
+        """To the disk; whether this could be asked for."""
+
     def read(self, path: str) -> Iterator[bytes]: ...
     def rename(self, old: str, new: str) -> None: ...
     def remove(self, path: str) -> None: ...
@@ -37,26 +45,16 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """One board's store; `run` is its short commands, `controller` marks our half-sent files."""
+    """One board's store, as one channel sees it; `controller` marks our half-sent files."""
 
     board: str
     base: str
     controller: str
     files: Files
+    disk: Disk
+    sums: Checksums
     run: Callable[[Sequence[str], bytes, float], ExecResult]
-
-
-@dataclass(frozen=True)
-class Room:
-    """What `df` says, in bytes."""
-
-    free: int
-    total: int
-
-    @property
-    def usable(self) -> int:
-        """A tenth stays free, at least 200 MiB, but never more than half of a small disk."""
-        return self.free - min(max(self.total // 10, KEEP_FREE), self.total // 2)
+    turn: Callable[[], AbstractContextManager[None]]
 
 
 def push(channel: Channel, file: Path, ref: FileRef, base: str) -> PutResult:
@@ -74,7 +72,7 @@ def store(place: Place, local: Path, sha256: str, size: int, progress: Callable[
     if place.files.size(final) == size:
         return PutResult(skipped=True, resumed_at=0, sent=0, transfer_s=0.0, verify_s=0.0)
     part = f"{final}.part.{place.controller}"
-    with local.open("rb") as source:
+    with place.turn(), local.open("rb") as source:
         try:
             place.files.make_folder(final.rpartition("/")[0])
             resumed_at = _resume_at(place.files, part, size)
@@ -93,8 +91,8 @@ def _resume_at(files: Files, part: str, size: int) -> int:
 
 
 def _check_room(place: Place, size: int, missing: int) -> None:
-    room = _room(place)
-    if room and missing > room.usable:
+    room = place.disk.lacks(missing)
+    if room:
         raise _disk_full(place, size, room)
 
 
@@ -109,6 +107,7 @@ def _transfer(
         place.files.write(part, source, offset, progress)
         between = time.monotonic()
         right = _verified(place, part, sha256, size)
+        place.disk.spend(size - offset)
         sent += size - offset
         transfer_s += between - begin
         verify_s += time.monotonic() - between
@@ -123,14 +122,17 @@ def _transfer(
 
 
 def _verified(place: Place, part: str, sha256: str, size: int) -> bool:
-    done = place.run(["sha256sum", "-c", "-"], f"{sha256}  {part}\n".encode(), 30.0 + size / SLOWEST_HASH)
-    if done.rc == 127:
-        raise BoardError(
-            place.board,
-            f"board {place.board!r} has no `sha256sum`, so files cannot be verified there",
-            mend="install coreutils or BusyBox with sha256sum on the board",
-        )
-    return done.rc == 0
+    """The board reads the file while the file goes to the disk: a name that outlives a power cut has its content."""
+    return place.sums.of(part, size, lambda: _flush(place, part, size)) == sha256
+
+
+def _flush(place: Place, part: str, size: int) -> None:
+    patience_s = FLUSH_S + size / SLOWEST_DISK
+    if place.files.flush(part, patience_s):
+        return
+    done = place.run(["sync", part], b"", patience_s)
+    if done.rc not in (0, NOT_THERE):
+        raise OSError(done.err.decode("utf-8", "replace").strip())
 
 
 def _sweep(files: Files, final: str) -> None:
@@ -141,16 +143,10 @@ def _sweep(files: Files, final: str) -> None:
             files.remove(path)
 
 
-def _room(place: Place) -> Room | None:
-    said = place.run(["df", "-Pk", place.base], b"", 30.0).out.decode("utf-8", "replace")
-    found = DF_LINE.search(said.rpartition("Mounted on")[2])
-    return Room(int(found["free"]) * 1024, int(found["total"]) * 1024) if found else None
-
-
 def _diagnosed(place: Place, part: str, size: int, error: OSError) -> BoardError:
     """SFTP has one word for most failures, so the board is asked what is the matter; a useless part is removed."""
     writable = _give_back(place.files, part)
-    room = _room(place)
+    room = place.disk.now()
     if writable or (room and room.free < size):
         return _disk_full(place, size, room)
     return ReadOnly(

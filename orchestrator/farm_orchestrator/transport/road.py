@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 import paramiko
 
@@ -22,11 +23,12 @@ GRACE_S = 2.0
 
 @dataclass(frozen=True)
 class Road:
-    """`turn` is held during the handshake; `close` ends all that the road is made of."""
+    """`turn` is held during the handshake, `pushes` during a push; `close` ends all that the road is made of."""
 
     sock: socket.socket | paramiko.Channel
     close: Callable[[], None]
     turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+    pushes: tuple[BoundedSemaphore, ...] = ()
 
 
 def direct(spec: Json) -> Road:
