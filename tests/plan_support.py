@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from farm_orchestrator.model import FLOOR, PRESETS, Feeds, FileRef, LaunchRow, Limits, Part, Point, Slot, State, Variant
-from farm_orchestrator.plan import Plan, make_plan
+from farm_orchestrator.plan import Plan, Wish, make_plan
 
 DIGEST = "0" * 64
 AGENT = FileRef("agent.pyz", DIGEST, 1)
@@ -32,13 +32,11 @@ def make(
         run="20260101-000000-abcd",
         boards=[{"name": name} for name in boards],
         variants=[variant(name) for name in names],
-        recipe=PRESETS[preset],
         baseline=options.pop("baseline", names[0]),
         seed=options.pop("seed", 1),
         agent=AGENT,
         floor=variant(FLOOR),
-        limits=limits or Limits(),
-        **options,
+        wish=Wish(PRESETS[preset], limits or Limits(), **options),
     )
 
 

@@ -11,11 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 import variants_support as make
 from farm_orchestrator import digest
+from farm_orchestrator.runtimes import NEWEST
 from farm_orchestrator.variants.arrays import save
 from farm_orchestrator.variants.checks import Refusal
 from farm_orchestrator.variants.checks.dry import judge, subnormal
 from farm_orchestrator.variants.checks.graph import read
-from farm_orchestrator.variants.checks.support import NEWEST, check_support
+from farm_orchestrator.variants.checks.support import check_support
 from farm_orchestrator.variants.sandbox import Ended
 
 

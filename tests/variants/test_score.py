@@ -75,7 +75,9 @@ def test_non_finite_outputs_give_no_figure_at_all(tmp_path: Path) -> None:
 def test_rows_capped_by_a_boards_memory_are_scored_on_the_rows_there_are(tmp_path: Path) -> None:
     found = scored(tmp_path, {"fp32": {"logits": GOOD}, "int8": {"logits": WORSE[:10]}}, labels())["int8"]
     assert (found.rows, found.value, found.agreement) == (10, 0.6, 0.6)
-    assert found.delta_pt is None  # the baseline was scored on other rows
+    assert found.delta_pt == pytest.approx(-40.0)  # to the baseline on the same ten rows
+    assert found.low is not None
+    assert found.low < 0.35  # the interval of ten rows, not of forty
 
 
 def test_an_absolute_error_needs_one_number_per_row(tmp_path: Path) -> None:

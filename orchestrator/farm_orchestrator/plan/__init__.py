@@ -2,17 +2,20 @@
 
 from farm_orchestrator.plan.blocks import MAX_ATTEMPTS, Series, first_slots, measure_start, order, series
 from farm_orchestrator.plan.estimate import estimate_s, smallest_effect
-from farm_orchestrator.plan.making import Plan, gated_comparisons, make_plan, plan_document, points, shipped
-from farm_orchestrator.plan.progress import failed_cells, next_slots, rejected_block, requeue, stopped
+from farm_orchestrator.plan.making import Plan, make_plan, plan_document
+from farm_orchestrator.plan.progress import POISON, failed_cells, next_slots, rejected_block, requeue, stopped
+from farm_orchestrator.plan.shaping import Shape, Wish, points, shape
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "POISON",
     "Plan",
     "Series",
+    "Shape",
+    "Wish",
     "estimate_s",
     "failed_cells",
     "first_slots",
-    "gated_comparisons",
     "make_plan",
     "measure_start",
     "next_slots",
@@ -22,7 +25,7 @@ __all__ = [
     "rejected_block",
     "requeue",
     "series",
-    "shipped",
+    "shape",
     "smallest_effect",
     "stopped",
 ]

@@ -6,11 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
-from farm_orchestrator.model import Kind, LaunchRow, Part, Phase, Point, Slot, State
+from farm_orchestrator.model import FLOOR, Kind, LaunchRow, Part, Phase, Point, Slot, State
 from farm_orchestrator.plan.blocks import Layout, Series, block_slots, layout, single
-from farm_reports.stats.signed_rank import half_width
 
 GOAL_PAIR = 0.0075  # half-width of a ratio's 95 % interval, in logs
 GOAL_SINGLE = 0.01  # of a lone variant's latency
@@ -20,6 +17,9 @@ CAP_BLOCKS = 8
 CPU_SPREAD = 4 * 0.05  # cpu / wall between the arms of a block
 QUEUE_SPREAD = 4 * 0.005  # run-queue wait / wall between the arms of a block
 OPEN = {State.PENDING, State.RUNNING, State.CANCELLED}
+ENDED = {State.DONE, State.REJECTED, State.FAILED, State.LOST}
+POISON = 3  # lost launches of one variant, each after the board had answered again; `poison` looks at as many
+POISONED = {"link_lost", "rebooted", "agent_error", "deadline"}  # what a launch can do to its board
 
 
 def requeue(part: Part, rows: Sequence[LaunchRow], block: int, attempt: int) -> tuple[Slot, ...]:
@@ -50,8 +50,12 @@ def next_slots(part: Part, rows: Sequence[LaunchRow]) -> tuple[Slot, ...]:
 
 
 def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
-    """The (variant, point) that may not go on: failed there, or before any timed launch; out of memory: failed twice."""
-    failed = [row for row in rows if row.state == State.FAILED]
+    """The (variant, point) that may not go on: failed there, or before any timed launch; out of memory: failed twice.
+
+    A variant that takes its board down each time it runs may not go on either: the others still can.
+    """
+    rows = list(rows)
+    failed = [row for row in rows if row.state == State.FAILED] + poison(rows)
     counts = Counter((row.variant, row.point) for row in failed)
     early = Counter(row.variant for row in failed if row.phase != Phase.MEASURE)
     final = {(row.variant, row.point) for row in failed if not _again(row)}
@@ -59,6 +63,24 @@ def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
     everywhere = {row.variant for row in failed if row.phase != Phase.MEASURE and not _again(row)}
     everywhere |= {name for name, count in early.items() if count > 1}
     return final | {(row.variant, row.point) for row in rows if row.variant in everywhere}
+
+
+def poison(rows: Iterable[LaunchRow]) -> list[LaunchRow]:
+    """Each variant's third lost launch in a row, unless all others were lost meanwhile too: then it is the board."""
+    told = [row for row in rows if row.state in ENDED and row.outcome != "worker_lost" and row.variant != FLOOR]
+    told.sort(key=lambda row: (row.t1 or 0, row.id))
+    found: dict[str, LaunchRow] = {}
+    for name in {row.variant for row in told}:
+        places = [index for index, row in enumerate(told) if row.variant == name]
+        for trio in zip(places, places[1:], places[2:], strict=False):
+            others = [_went_down(row) for row in told[trio[0] : trio[2]] if row.variant != name]
+            if all(_went_down(told[index]) for index in trio) and not (others and all(others)):
+                found.setdefault(name, told[trio[2]])
+    return list(found.values())
+
+
+def _went_down(row: LaunchRow) -> bool:
+    return row.state == State.LOST and row.outcome in POISONED
 
 
 def stopped(part: Part, rows: Iterable[LaunchRow]) -> bool:
@@ -120,14 +142,21 @@ def _narrow(part: Part, here: Sequence[LaunchRow], at: Series, gone: set[tuple[s
     logs = _logs(here)
     others = [name for name in at.names if name != part.baseline and (name, at.point) not in gone]
     if not others:
-        alone = np.array(list(logs.get(part.baseline, {}).values()))
-        return half_width(alone) <= GOAL_SINGLE
+        return _half_width(list(logs.get(part.baseline, {}).values())) <= GOAL_SINGLE
     return all(_pair_width(logs, name, part.baseline) <= GOAL_PAIR for name in others)
 
 
 def _pair_width(logs: dict[str, dict[int, float]], name: str, baseline: str) -> float:
     one, other = logs.get(name, {}), logs.get(baseline, {})
-    return half_width(np.array([one[block] - other[block] for block in sorted(one.keys() & other.keys())]))
+    return _half_width([one[block] - other[block] for block in sorted(one.keys() & other.keys())])
+
+
+def _half_width(logs: Sequence[float]) -> float:
+    import numpy as np
+
+    from farm_reports.stats.signed_rank import half_width
+
+    return half_width(np.array(logs))
 
 
 def _logs(rows: Iterable[LaunchRow]) -> dict[str, dict[int, float]]:

@@ -24,7 +24,7 @@ def check(found: VariantSet, scratch: Path, recorded: Mapping[str, Recorded] | N
     except BaselineRefused as error:
         rest = tuple(entry for entry in found.entries if entry.name != error.refused.name)
         if not found.guessed or not rest:
-            mend = "mend its file, or name another with --baseline"
+            mend = "mend its file" + (", or name another with --baseline" if rest else "")
             raise UsageError(f"the baseline cannot run: {error.refused}", mend=mend) from None
         again = check(_guess_again(found, error.refused.name), scratch, recorded)
         return replace(again, refused=(error.refused, *again.refused))

@@ -92,7 +92,8 @@ def _labels(spec: DatasetSpec, rows: int) -> Array:
     labels = _array(spec, str(spec.labels))
     if labels.shape != (rows,):
         raise UsageError(
-            f"{spec.where}: the labels {spec.labels} have shape {shown(labels.shape)}, the dataset {rows} rows"
+            f"{spec.where}: the labels {spec.labels} have shape {shown(labels.shape)}, the dataset {rows} rows",
+            mend="give one label per row, as an array of one axis",
         )
     if spec.metric == "top1" and (labels.dtype.kind not in "iu" or int(labels.min()) < 0):
         raise UsageError(f"{spec.where}: top1 needs class numbers from 0 on as labels", mend="or set metric: mae")

@@ -38,7 +38,10 @@ def common_inputs(entry: Entry, graph: Graph, specs: Specs) -> dict[str, Made]:
         problem = fits(tensor, each.array) if tensor else None
         if problem:
             where = merged[name].where if name in merged else "inputs"
-            raise UsageError(f"{where}: the baseline {entry.name} does not take this: {problem}")
+            raise UsageError(
+                f"{where}: the baseline {entry.name} does not take this: {problem}",
+                mend="write the shape and dtype of its graph, or leave them out: the graph says them",
+            )
     return made
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from farm_orchestrator import digest
 from farm_orchestrator.model import FLOOR, Feeds, FileRef, Variant
-from farm_orchestrator.variants.arrays import save
 
 SHAPE = [1, 64]
 OPSET, IR = 17, 8
@@ -16,6 +13,10 @@ OPSET, IR = 17, 8
 
 def floor_model(scratch: Path) -> tuple[Variant, dict[str, Path]]:
     """One Identity node on [1, 64] floats: the variant, and its files by digest."""
+    import numpy as np
+
+    from farm_orchestrator.variants.arrays import save
+
     path = scratch / "floor.onnx"
     path.write_bytes(_model())
     sha256, feeds = digest.afresh(path), save(scratch, {"x": np.zeros(SHAPE, np.float32)})
@@ -25,6 +26,7 @@ def floor_model(scratch: Path) -> tuple[Variant, dict[str, Path]]:
         files=(FileRef("model.onnx", sha256, path.stat().st_size),),
         opset=OPSET,
         feeds=Feeds(feeds.sha256, feeds.size, {"x": "x"}),
+        ir=IR,
     )
     return variant, {sha256: path, feeds.sha256: feeds.path}
 

@@ -62,11 +62,18 @@ def _folder(paths: Sequence[Path]) -> Path | None:
         raise UsageError("no variants were given", mend="give a directory with .onnx files, or the files themselves")
     missing = next((path for path in paths if not path.exists() and not path.is_symlink()), None)
     if missing:
-        raise UsageError(f"{printable(str(missing))}: there is no such file or directory")
+        raise UsageError(f"{printable(str(missing))}: there is no such file or directory", mend=_nearby(missing))
     folders = [path for path in paths if path.is_dir()]
     if folders and len(paths) > 1:
         raise UsageError(f"{folders[0]} is a directory", mend="give one directory, or .onnx files only")
     return folders[0] if folders else None
+
+
+def _nearby(missing: Path) -> str:
+    """What was probably meant, else what would do."""
+    beside = [path.name for path in missing.parent.glob("*") if path.is_dir() or path.suffix == ".onnx"]
+    near = closest(missing.name, beside)
+    return f"did you mean {missing.parent / near}?" if near else "give a directory with .onnx files, or the files"
 
 
 def _source(folder: Path) -> _Source:
@@ -212,6 +219,8 @@ def _limits(source: _Source, names: Sequence[str]) -> Limits:
         source.fail(("limits", "accuracy"), "the metric mae is an error, not a share: it cannot be limited as accuracy")
     for index, pattern in enumerate(file.ship):
         if not any(fnmatchcase(name, pattern) for name in names):
-            source.fail(("ship", index), f"no variant is called '{pattern}'", closest(pattern, names))
+            near = closest(pattern, names)
+            known = "" if near else f"; there are {', '.join(names)}"
+            source.fail(("ship", index), f"no variant is called '{pattern}'{known}", near)
     lines = {metric: source.where("limits", metric) for metric in limits}
     return Limits(limits, tuple(file.ship), {**lines, **({"ship": source.where("ship")} if file.ship else {})})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +25,10 @@ WALL_FACTOR = 15  # a busy machine is no reason to refuse a model
 
 @dataclass(frozen=True)
 class Job:
-    """One model and one input. `tensors`: input -> the dtype that the graph takes. `folder` receives outputs.npz."""
+    """One model and one input, or with `rows` so many of them. `tensors`: input -> the dtype that the graph takes.
+
+    `folder` receives outputs.npz. `arrays`: input -> its array where their names differ; stored x `scale` = value.
+    """
 
     model: str
     feeds: str
@@ -33,12 +37,21 @@ class Job:
     memory: int
     cpu_s: int
     wall_s: float
+    arrays: Mapping[str, str] = field(default_factory=dict)
+    scale: Mapping[str, float] = field(default_factory=dict)
+    rows: int | None = None
+    rows_s: float = 0.0
 
     @classmethod
     def of(cls, model: Path, size: int, feeds: Path, tensors: Mapping[str, str], folder: Path) -> Self:
         cpu_s = CPU_S + size // BYTES_PER_CPU_S
         memory = max(MEMORY, 4 * size)
         return cls(str(model), str(feeds), tensors, str(folder), memory, cpu_s, float(WALL_FACTOR * cpu_s))
+
+    def over_rows(self, arrays: Mapping[str, str], scale: Mapping[str, float], rows: int, rows_s: float) -> Self:
+        """The same model over the rows of a dataset, as many as fit into `rows_s`."""
+        cpu_s, wall_s = self.cpu_s + math.ceil(rows_s), self.wall_s + rows_s
+        return replace(self, arrays=arrays, scale=scale, rows=rows, rows_s=rows_s, cpu_s=cpu_s, wall_s=wall_s)
 
 
 @dataclass(frozen=True)

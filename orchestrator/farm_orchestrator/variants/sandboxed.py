@@ -3,7 +3,7 @@
 Started as a plain script with an empty environment; it may import the standard library, numpy and onnxruntime only.
 stdin: one JSON line {"workers": int, "jobs": [job]}, then open for as long as the parent wants the results.
 stdout: one JSON line per job that has ended: {"job": index, "signal": int, "code": int, "kind": str | null,
-"detail": str, "outputs": [names]}. A job: {"model", "feeds", "tensors": {name: dtype}, "folder", "memory", "cpu_s", "wall_s"}.
+"detail": str, "outputs": [names]}. A job: the fields of sandbox.Job.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ def attempt(job: Json) -> Json:
 
 
 def infer(job: Json, onnxruntime: Any) -> list[str]:
+    """The names of the outputs; the outputs themselves are on the disk by then."""
     import numpy as np
 
     onnxruntime.set_default_logger_severity(4)
@@ -125,18 +126,58 @@ def infer(job: Json, onnxruntime: Any) -> list[str]:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(job["model"], options, providers=["CPUExecutionProvider"])
-    with np.load(job["feeds"], allow_pickle=False) as stored:
-        feeds = {name: stored[name].astype(dtype, copy=False) for name, dtype in job["tensors"].items()}
     names = [output.name for output in session.get_outputs()]
-    outputs = session.run(names, feeds)
-    for name, output in zip(names, outputs, strict=True):
+    with np.load(job["feeds"], allow_pickle=False) as stored:
+        arrays = {name: stored[job["arrays"].get(name, name)] for name in tensors_of(session, job)}
+    outputs = all_rows(session, names, arrays, job) if job["rows"] else session.run(names, cast(arrays, session, job))
+    keep(dict(zip(names, outputs, strict=True)))
+    return names
+
+
+def tensors_of(session: Any, job: Json) -> Json:
+    """Input -> dtype: as the job knows it, else as the session says."""
+    numpy_names = {"float": "float32", "double": "float64"}
+    kinds = {given.name: given.type.removeprefix("tensor(").removesuffix(")") for given in session.get_inputs()}
+    return job["tensors"] or {name: numpy_names.get(kind, kind) for name, kind in kinds.items()}
+
+
+def cast(arrays: Json, session: Any, job: Json) -> Json:
+    """Stored x scale = value in the graph's type; scaled in float32, or float64 for wide types, as on a board."""
+    import numpy as np
+
+    fed = {}
+    for name, dtype in tensors_of(session, job).items():
+        array, factor = arrays[name], job["scale"].get(name)
+        if factor is not None:
+            wide = np.float64 if np.dtype(dtype).itemsize == 8 or array.dtype.itemsize == 8 else np.float32
+            array = array.astype(wide) * wide(factor)
+        fed[name] = array.astype(dtype, copy=False)
+    return fed
+
+
+def all_rows(session: Any, names: list[str], arrays: Json, job: Json) -> list[Any]:
+    """The rows one by one until they or the time are over; each output concatenated."""
+    import numpy as np
+
+    until = time.monotonic() + job["rows_s"]
+    done: list[Any] = []
+    while len(done) < job["rows"] and (not done or time.monotonic() < until):
+        row = {name: array[len(done) : len(done) + 1] for name, array in arrays.items()}
+        done.append(session.run(names, cast(row, session, job)))
+    stacked = [np.stack if done[0][index].ndim == 0 else np.concatenate for index in range(len(names))]
+    return [join([row[index] for row in done]) for index, join in enumerate(stacked)]
+
+
+def keep(outputs: Json) -> None:
+    import numpy as np
+
+    for name, output in outputs.items():
         if not isinstance(output, np.ndarray):
             raise TypeError(f"output {name} is a {type(output).__name__}; only tensors can be measured")
-    size = sum(output.nbytes for output in outputs)
+    size = sum(output.nbytes for output in outputs.values())
     if size > OUTPUT_LIMIT:
         raise MemoryError(f"the outputs take {size:,} bytes, {OUTPUT_LIMIT:,} at most")
-    np.savez("outputs.npz", *[output.astype(str) if output.dtype.kind == "O" else output for output in outputs])
-    return names
+    np.savez("outputs.npz", *[each.astype(str) if each.dtype.kind == "O" else each for each in outputs.values()])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def score(outputs: Mapping[str, Path], baseline: str, truth: Path, labels: Json)
     reference = rows.get(baseline, Outputs(None, "the baseline gave no outputs"))
     scored = {name: accuracy(each, reference, y, metric) for name, each in rows.items()}
     missing = {name: absent(metric, why) for name, why in labels["unscored"].items()}
-    return {**missing, **_against(scored, baseline)}
+    return {**missing, **{name: _own(each) if name == baseline else each for name, each in scored.items()}}
 
 
 def choose(path: Path) -> Outputs:
@@ -111,6 +110,8 @@ def _top1(z: Floats, r: Floats | None, y: Array) -> Json:
     if r is not None and z.shape[1:] == r.shape[1:] and n:
         b, c = metrics.discordant(z[:n], r[:n], y[:n])
         told.update(mcnemar_p=metrics.mcnemar(b, c), resolution_pt=metrics.resolution_pt(b, c, n))
+    if r is not None and n and 1 < r.shape[1] > int(y.max()):
+        told["delta_pt"] = 100.0 * (metrics.top1(z[:n], y[:n]).value - metrics.top1(r[:n], y[:n]).value)
     return told
 
 
@@ -120,19 +121,7 @@ def _mae(z: Floats, y: Array) -> Json:
     return {"value": metrics.mae(z[:, 0], y.astype(np.float64))}
 
 
-def _against(scored: Mapping[str, Json], baseline: str) -> dict[str, Json]:
-    """Adds the difference to the baseline in points, and takes from the baseline what compares it with itself."""
-    reference = scored.get(baseline, {})
-    return {name: _own(each) if name == baseline else _delta(each, reference) for name, each in scored.items()}
-
-
 def _own(each: Json) -> Json:
-    compared = ("agreement", "sqnr_db", "exact", "cosine", "mcnemar_p", "resolution_pt")
+    """The baseline is not compared with itself."""
+    compared = ("delta_pt", "agreement", "sqnr_db", "exact", "cosine", "mcnemar_p", "resolution_pt")
     return {key: value for key, value in each.items() if key not in compared}
-
-
-def _delta(each: Json, reference: Json) -> Json:
-    mine, theirs = each["value"], reference.get("value")
-    if each["metric"] != "top1" or mine is None or theirs is None or each["rows"] != reference["rows"]:
-        return each
-    return {**each, "delta_pt": 100.0 * cast("float", mine - theirs)}

@@ -87,7 +87,10 @@ def _dataset(found: VariantSet, candidates: Iterable[Candidate], folder: Path) -
     stray = sorted(found.dataset.inputs.keys() - {tensor.name for tensor in graph.inputs})
     problem = fit if isinstance(fit, str) else f"it has no input {stray[0]}" if stray else None
     if problem:
-        raise UsageError(f"{found.dataset.where}: the baseline {found.baseline} does not take the rows: {problem}")
+        raise UsageError(
+            f"{found.dataset.where}: the baseline {found.baseline} does not take the rows: {problem}",
+            mend="name the arrays of its inputs below dataset.inputs, one example per row, in the shape of its graph",
+        )
     return dataset
 
 
@@ -190,4 +193,5 @@ def _variant(each: Proved, rows: Feeds | str | None) -> Variant:
         parent=candidate.entry.parent,
         recipe=candidate.entry.recipe,
         findings=each.findings,
+        ir=candidate.graph.ir,
     )

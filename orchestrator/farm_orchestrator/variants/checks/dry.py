@@ -16,13 +16,14 @@ from farm_orchestrator.variants.sandbox import Ended
 
 CHECK = 8
 OUT_OF_TIME = (signal.SIGKILL, signal.SIGXCPU)
-KINDS = {
-    "NotImplemented": "NOT_IMPLEMENTED",
-    "InvalidArgument": "BAD_INPUT",
-    "MemoryError": "OUT_OF_MEMORY",
-}
+NO_KERNEL = "this onnxruntime has the operator for other types only: export that node in float32, or update onnxruntime"
+NO_LOAD = "export it again, with a plainer graph or an older opset"
 NO_MEMORY = re.compile(r"bad allocation|bad_alloc|[Ff]ailed to allocate memory|Unable to allocate", re.ASCII)
 PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from \S+ failed:)?\s*|\S*/onnxruntime_src/\S+ ")
+WHERE = re.compile(
+    r"Non-zero status code returned while (?=running )"
+    r"|(?<= node)\. Name:''(?= Status)|(?: Status Message: )(?:\S+ onnxruntime::[^)]*\) )?"
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,18 @@ def _check_end(ended: Ended) -> None:
 
 
 def _error(kind: str, detail: str) -> Refusal:
-    said = PREFIX.sub("", detail) or kind
+    said = WHERE.sub(_colon, PREFIX.sub("", detail)) or kind
     if kind == "MemoryError" or NO_MEMORY.search(detail):
         return Refusal(CHECK, f"OUT_OF_MEMORY: {said}", "a constant or an output is larger than the memory allowed")
     if kind == "InvalidArgument":
         return Refusal(CHECK, f"BAD_INPUT: {said}", "give inputs in variants.yaml that the model accepts")
-    return Refusal(CHECK, f"{KINDS.get(kind, 'INVALID_GRAPH')}: {said}", "onnxruntime cannot run it here")
+    if kind == "NotImplemented":
+        return Refusal(CHECK, f"NOT_IMPLEMENTED: {said}", NO_KERNEL)
+    return Refusal(CHECK, f"INVALID_GRAPH: {said}", NO_LOAD)
+
+
+def _colon(found: re.Match[str]) -> str:
+    return ": " if "Message" in found[0] else ""
 
 
 def _outputs(ended: Ended, path: Path) -> dict[str, Array]:

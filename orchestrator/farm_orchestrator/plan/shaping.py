@@ -1,0 +1,123 @@
+"""How large a plan must be to reach a verdict, and the refusal of one that is not allowed to be: known before a model is opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from farm_orchestrator.errors import UsageError
+from farm_orchestrator.model import PRESETS, Json, Limits, Point, Recipe
+from farm_reports.bounds import Bound, parse
+from farm_reports.stats.power import LEVEL as ALPHA
+from farm_reports.stats.power import MIN_BLOCKS, planned_blocks
+
+GATED_METRICS = {"latency_p50", "latency_p99", "peak_memory", "energy"}
+GATED_AS = "gated comparisons are relative limits x ship variants x boards x points"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts."""
+
+    recipe: Recipe
+    limits: Limits
+    max_blocks: int | None = None
+    threads: Sequence[int] = ()
+    pace_hz: float | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`points` by board; `gated`: m, the comparisons judged at alpha / m; blocks of a point: `planned`, at most `most`."""
+
+    points: Mapping[str, tuple[Point, ...]]
+    gated: int
+    planned: int
+    most: int
+
+
+def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: str) -> Shape:
+    """The shape of a plan for the variants `names`. Raises UsageError where no verdict can come of it."""
+    bounds = read_limits(wish.limits, wish.recipe)
+    at = {str(board["name"]): points(board, wish.threads, wish.pace_hz) for board in boards}
+    gated = gated_comparisons(bounds, shipped(wish.limits.ship, names, baseline), sum(map(len, at.values())))
+    return Shape(at, gated, *_blocks(wish.recipe, gated, wish.max_blocks))
+
+
+def points(board: Json, threads: Sequence[int] = (), pace_hz: float | None = None) -> tuple[Point, ...]:
+    """The points of a board: its own settings; thread counts of the command line override its own."""
+    plain = Point()
+    cpus = board.get("cpus") or plain.cpus
+    return tuple(
+        Point(
+            provider=board.get("provider") or plain.provider,
+            runtime=board.get("runtime") or plain.runtime,
+            cpus=cpus if isinstance(cpus, str) else ",".join(map(str, cpus)),
+            threads=count,
+            pace_hz=pace_hz,
+        )
+        for count in dict.fromkeys(threads or (board.get("threads"),))
+    )
+
+
+def read_limits(limits: Limits, recipe: Recipe) -> tuple[Bound, ...]:
+    """The limits as numbers. Raises UsageError for one that cannot be read, and for any where nothing is compared."""
+    if limits.limits and not recipe.compare:
+        raise UsageError(
+            f"preset {recipe.preset} has one launch a variant, so it cannot judge a limit",
+            mend="leave the limits out, or use --preset quick, ci or standard",
+        )
+    return tuple(_read(metric, text, limits) for metric, text in limits.limits.items())
+
+
+def shipped(ship: Sequence[str], names: Sequence[str], baseline: str) -> tuple[str, ...]:
+    """The variants, other than the baseline, that the names and globs of `ship` mean."""
+    return tuple(name for name in names if name != baseline and any(fnmatchcase(name, pattern) for pattern in ship))
+
+
+def gated_comparisons(bounds: Sequence[Bound], ship: Sequence[str], cells: int) -> int:
+    """How many comparisons are judged at alpha / m; `cells` counts board x point."""
+    return sum(bound.relative and bound.metric in GATED_METRICS for bound in bounds) * len(ship) * cells
+
+
+def _read(metric: str, text: str, limits: Limits) -> Bound:
+    try:
+        return parse(metric, text)
+    except ValueError as error:
+        where = limits.lines.get(metric)
+        raise UsageError(f"{where}: {error}" if where else str(error)) from error
+
+
+def _blocks(recipe: Recipe, gated: int, max_blocks: int | None) -> tuple[int, int]:
+    """(planned, most) blocks of a point. Raises UsageError when the planned ones are more than there may be."""
+    planned = planned_blocks(recipe.blocks_min, gated)
+    most = recipe.blocks_max if max_blocks is None else min(recipe.blocks_max, max_blocks)
+    if planned > most:
+        raise UsageError(_too_few(recipe, gated, planned, most), mend=_enough(recipe, gated, planned, most))
+    return planned, most
+
+
+def _too_few(recipe: Recipe, gated: int, planned: int, most: int) -> str:
+    cap = f"--max-blocks {most}" if most < recipe.blocks_max else f"preset {recipe.preset}"
+    why = f"{gated} gated comparisons need" if planned > recipe.blocks_min else "a verdict needs"
+    return f"this plan cannot reach a verdict: {why} {planned} blocks, and {cap} allows {most}"
+
+
+def _enough(recipe: Recipe, gated: int, planned: int, most: int) -> str:
+    ways = (
+        [f"--max-blocks {planned}"]
+        if planned <= recipe.blocks_max
+        else _presets(planned, capped=most < recipe.blocks_max)
+    )
+    fewer = math.floor(ALPHA * 2**most)
+    if gated > fewer and most >= MIN_BLOCKS:
+        ways.append(f"at most {fewer} instead of {gated} gated comparisons ({GATED_AS})")
+    return "what would make it possible: " + ", or ".join(ways or [f"fewer gated comparisons ({GATED_AS})"])
+
+
+def _presets(planned: int, *, capped: bool) -> list[str]:
+    fitting = [recipe for recipe in PRESETS.values() if recipe.compare and recipe.blocks_max >= planned]
+    rest = f" with --max-blocks {planned} or without it" if capped else ""
+    return [f"--preset {recipe.preset} (up to {recipe.blocks_max} blocks){rest}" for recipe in fitting[:1]]
