@@ -158,6 +158,7 @@ def test_a_locked_file_is_an_error_that_says_how_to_find_the_other_program(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("farm_orchestrator.store.database.BUSY_MS", 50)
+    monkeypatch.setattr("farm_orchestrator.store.store.PATIENCE_S", 0.0)
     with Store.open(database) as state, closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="is locked") as refused:

@@ -55,9 +55,43 @@ def test_a_run_closes_once(state: Store) -> None:
     assert store.close_finished(state) == []
 
 
-def test_one_caller_wins_the_report(state: Store) -> None:
+def test_one_caller_wins_the_report_of_a_run_and_only_when_it_is_finished(state: Store) -> None:
     insert(state, part())
+    assert not store.claim_report(state, RUN), "launches are owed"
+    Lane(state).start().run(narrow)
+    store.close_finished(state)
     assert [store.claim_report(state, RUN) for _ in range(3)] == [True, False, False]
+
+
+def test_a_cancelled_run_has_no_report_to_win(state: Store) -> None:
+    insert(state, part())
+    store.cancel(state, RUN)
+    assert store.close_finished(state) == [RUN]
+    assert not store.claim_report(state, RUN)
+
+
+def test_a_finished_run_is_left_unreported_when_its_command_has_gone(state: Store, clock: Clock) -> None:
+    insert(state, part())
+    Lane(state).start().run(narrow)
+    assert store.left_unreported(state) == [], "not finished"
+    store.close_finished(state)
+    assert store.left_unreported(state) == [], "its own command will report it"
+    clock.pass_s(101)
+    assert store.left_unreported(state) == [RUN]
+    assert store.claim_report(state, RUN)
+    assert store.left_unreported(state) == []
+
+
+def test_a_run_that_has_its_word_was_reported_by_whoever_gave_it(state: Store) -> None:
+    insert(state, part(), attached=False)
+    store.attach(state, RUN)
+    Lane(state).start().run(narrow)
+    store.close_finished(state)
+    store.detach(state, RUN)
+    assert store.left_unreported(state) == [RUN]
+    store.set_word(state, RUN, "measured")
+    assert store.left_unreported(state) == []
+    assert not store.claim_report(state, RUN)
 
 
 def test_a_snapshot_says_what_each_board_is_at(state: Store) -> None:

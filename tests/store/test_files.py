@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -127,6 +129,34 @@ def test_samples_and_readings_come_back_as_they_were_written(tmp_path: Path) -> 
     assert [each.name for each in (tmp_path / "launches").iterdir()] == ["4.2.parquet"]
 
 
+def test_readings_may_lack_anything_but_their_time_and_source(tmp_path: Path) -> None:
+    every = [
+        {"t_ns": 2**63 - 1, "source": "Wärme/κ", "value": value, "unit": unit, "error": error}
+        for value in (None, -0.5, 7)
+        for unit in (None, "", "°C")
+        for error in (None, "no such file: \U0001f525")
+    ]
+    ref = store.write_launch(tmp_path, 1, 1, timed(10), every)
+    assert store.read_launch(tmp_path / ref.name)[1].to_pylist() == every
+
+
+LIGHT = """
+import sys
+from pathlib import Path
+import numpy as np
+from farm_orchestrator.store import Timed, write_launch
+reading = {"t_ns": 5, "source": "temp/cpu", "value": 61.5, "unit": "C", "error": None}
+write_launch(Path(sys.argv[1]), 1, 1, Timed(0, np.arange(9), np.arange(9), 10.0), [reading])
+print("pandas" in sys.modules)
+"""
+
+
+def test_a_launch_file_is_written_without_the_import_of_pandas(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert len(list((tmp_path / "launches").iterdir())) == 1
+
+
 def test_a_launch_without_a_reading_is_a_launch(tmp_path: Path) -> None:
     ref = store.write_launch(tmp_path, 1, 1, timed(10), [])
     samples, readings = store.read_launch(tmp_path / ref.name)
@@ -153,7 +183,7 @@ def test_a_file_of_another_format_or_none_is_refused(tmp_path: Path) -> None:
 def test_a_launch_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="warm"):
         store.write_launch(tmp_path, 1, 1, timed(10), [{**READING, "value": "warm"}])
-    assert list((tmp_path / "launches").iterdir()) == []
+    assert list(tmp_path.rglob("*")) == []
 
 
 # --- compaction

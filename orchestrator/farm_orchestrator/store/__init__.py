@@ -4,13 +4,14 @@ The functions take the Store first. Files: Artefacts, Transcript, `write_launch`
 """
 
 from farm_orchestrator.store.artefacts import Artefacts
-from farm_orchestrator.store.claims import Claim, claim, commit, lose, next_part, sweep
+from farm_orchestrator.store.claims import commit, commit_and_claim, lose, sweep
 from farm_orchestrator.store.compaction import compact, is_valid, reason
-from farm_orchestrator.store.due import claim_report, close_finished, due_boards, unkick
+from farm_orchestrator.store.due import claim_report, close_finished, due_boards, left_unreported, unkick
 from farm_orchestrator.store.interruption import NOT_YET, cancel, cancelled_runs, resume
 from farm_orchestrator.store.leases import BEAT_S, TTL_S, Lease, Leases, acquire, release
 from farm_orchestrator.store.live import BoardView, Median, Running, Snapshot, snapshot
 from farm_orchestrator.store.losses import board_loss
+from farm_orchestrator.store.next_launch import Claim, claim, has_pending, next_part
 from farm_orchestrator.store.rows import BlockId, CellRow, NewRun, PartRow, RunRow
 from farm_orchestrator.store.runs import (
     attach,
@@ -61,13 +62,16 @@ __all__ = [
     "claim_report",
     "close_finished",
     "commit",
+    "commit_and_claim",
     "compact",
     "detach",
     "due_boards",
     "find_run",
+    "has_pending",
     "insert_run",
     "is_valid",
     "launches",
+    "left_unreported",
     "list_runs",
     "load_run",
     "lose",

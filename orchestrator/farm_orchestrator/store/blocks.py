@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, select, update
 
 from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.model import LaunchRow, Part, Phase, State
 from farm_orchestrator.store import schema
-from farm_orchestrator.store.rows import BlockId, launch_rows, part_launches, part_row
+from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, part_launches, part_row
 from farm_orchestrator.store.runs import insert_slots
 
 FREE = frozenset({"worker_lost", "fenced"})  # the orchestrator's own fault: costs no budget, is no loss of the board
 BLOCK_LOST = "block_lost"
 GAP_S = 600.0  # launches further apart are not compared
 launch = schema.launch.c
+ATTEMPTS = (
+    select(*LAUNCH_COLUMNS)
+    .where(launch.run == bindparam("run", type_=Text), launch.board == bindparam("board", type_=Text))
+    .where(launch.block == bindparam("block"), launch.attempt >= bindparam("attempt"))
+    .order_by(launch.id)
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,6 @@ class Share:
     """A part as one transaction sees it."""
 
     part: Part
-    extra_left: int
     ended: str | None
     cancelled: bool
 
@@ -32,6 +37,7 @@ class Share:
         return BlockId(row.run, row.block, row.attempt)
 
     def rows(self, connection: Connection) -> list[LaunchRow]:
+        """As `part_launches`: for what is planned next, which never looks at facts."""
         return part_launches(connection, self.part.run, self.part.name)
 
     @property
@@ -47,21 +53,26 @@ def load_share(connection: Connection, run: str, board: str) -> Share:
     )
     row = connection.execute(query).one()
     part = part_row(row)
-    return Share(part.part, part.extra_left, part.ended, bool(row.cancel))
+    return Share(part.part, part.ended, bool(row.cancel))
 
 
-def block_rows(connection: Connection, share: Share, block: BlockId) -> list[LaunchRow]:
-    return launch_rows(connection, _of(share, block))
+def attempts(connection: Connection, share: Share, block: BlockId) -> list[LaunchRow]:
+    """The launches of this attempt of the block and of later ones, in the order in which they were planned."""
+    at = {"run": block.run, "board": share.part.name, "block": block.block, "attempt": block.attempt}
+    return [launch_row(row) for row in connection.execute(ATTEMPTS, at)]
+
+
+def of_attempt(rows: Sequence[LaunchRow], block: BlockId) -> list[LaunchRow]:
+    return [row for row in rows if (row.block, row.attempt) == (block.block, block.attempt)]
 
 
 def is_open(rows: Sequence[LaunchRow]) -> bool:
     return any(row.state in (State.PENDING, State.RUNNING) for row in rows)
 
 
-def taken_up(connection: Connection, share: Share, block: BlockId) -> bool:
+def taken_up(rows: Sequence[LaunchRow], block: BlockId) -> bool:
     """Whether a later attempt of the block is there: this one counts no more."""
-    later = select(func.count()).where(share.where, launch.block == block.block, launch.attempt > block.attempt)
-    return bool(connection.execute(later).scalar_one())
+    return any(row.block == block.block and row.attempt > block.attempt for row in rows)
 
 
 def split(rows: Sequence[LaunchRow], last: LaunchRow) -> bool:
@@ -80,9 +91,9 @@ def repeat_block(connection: Connection, now: float, share: Share, block: BlockI
     from farm_orchestrator import plan
 
     void(connection, share, block)
-    if share.ended or taken_up(connection, share, block):
-        return
     rows = share.rows(connection)
+    if share.ended or taken_up(rows, block):
+        return
     slots = plan.requeue(share.part, rows, block.block, block.attempt)
     if not slots or block.attempt + 1 >= plan.MAX_ATTEMPTS or not (cause in FREE or _spend(connection, share)):
         slots = plan.next_slots(share.part, rows)
@@ -98,34 +109,32 @@ def void(connection: Connection, share: Share, block: BlockId) -> None:
     connection.execute(update(schema.launch).where(of, done).values(dropped=BLOCK_LOST))
 
 
-def end_block(connection: Connection, now: float, share: Share, last: LaunchRow) -> None:
-    """`last` ended its block: reject the block as a whole, or plan what is owed after it."""
+def end_block(connection: Connection, now: float, share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> None:
+    """`last` ended its block, whose launches are `here`: reject it as a whole, or plan what is owed after it."""
     from farm_orchestrator import plan
 
     if share.ended:
         return
-    rows = share.rows(connection)
-    why = interference(share, rows, last)
+    why = interference(share, here, last)
     if why is None:
-        insert_slots(connection, last.run, plan.next_slots(share.part, rows), now)
+        insert_slots(connection, last.run, plan.next_slots(share.part, share.rows(connection)), now)
     else:
         connection.execute(update(schema.launch).where(launch.id == last.id).values(dropped=why))
         repeat_block(connection, now, share, share.block(last), why)
 
 
-def interference(share: Share, rows: Sequence[LaunchRow], last: LaunchRow) -> str | None:
-    """Why the complete block of `last` is rejected as a whole, or None."""
+def interference(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> str | None:
+    """Why the complete block of `last`, whose launches are `here`, is rejected as a whole, or None."""
     from farm_orchestrator import plan
 
     if last.phase != Phase.MEASURE:
         return None
-    here = [row for row in rows if (row.block, row.attempt) == (last.block, last.attempt)]
     return plan.rejected_block(here, str(share.part.board.get("interference", "drop")))
 
 
 def again_in_place(connection: Connection, now: float, share: Share, row: LaunchRow) -> None:
     """Plans one failed launch once more at the end of its block; the others of the block are not touched."""
-    position = 1 + max(each.position for each in block_rows(connection, share, share.block(row)))
+    position = 1 + max(each.position for each in of_attempt(share.rows(connection), share.block(row)))
     place = {"state": State.PENDING.value, "position": position, "not_before": now}
     keep = ("run", "board", "phase", "block", "attempt", "variant", "sha256", "point", "kind")
     values = {name: getattr(row, name) for name in keep}

@@ -2,68 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, false, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from farm_orchestrator.failpoint import failpoint
-from farm_orchestrator.model import Failed, LaunchRow, Lost, Measured, Part, State
+from farm_orchestrator.model import NOT_SUPPORTED, Failed, LaunchRow, Lost, Measured, State
 from farm_orchestrator.store import blocks, schema
 from farm_orchestrator.store.blocks import FREE, Share, load_share, repeat_block
 from farm_orchestrator.store.losses import close_cells, count_loss, end_part, forget_losses, skip
-from farm_orchestrator.store.moments import due, live
-from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, part_row
-from farm_orchestrator.store.runs import board_digest
+from farm_orchestrator.store.next_launch import Claim, Turn, take
+from farm_orchestrator.store.rows import LAUNCH_COLUMNS, launch_row
 from farm_orchestrator.store.store import Store
 
-launch, board = schema.launch.c, schema.board.c
+launch, board, run, part = schema.launch.c, schema.board.c, schema.run.c, schema.part.c
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A launch that is running under `row.fence`, and the part it belongs to."""
-
-    row: LaunchRow
-    part: Part
-
-    @property
-    def fence(self) -> int:
-        return self.row.fence or 0
-
-    @property
-    def block(self) -> BlockId:
-        return BlockId(self.row.run, self.row.block, self.row.attempt)
+HELD = (
+    select(part.ended, run.cancel, board.losses)
+    .join_from(schema.launch, schema.run, run.run == launch.run)
+    .join(schema.part, and_(part.run == launch.run, part.board == launch.board))
+    .join(schema.board, board.board == launch.board)
+    .where(launch.id == bindparam("id"), launch.state == State.RUNNING.value)
+    .where(launch.fence == bindparam("holder"), board.fence == bindparam("holder"))
+)
+WRITE = update(schema.launch).where(launch.id == bindparam("written"))
 
 
 def sweep(store: Store, name: str, fence: int) -> None:
     """Launches that a dead holder of the board left running are lost, their blocks repeated free of budget."""
     store.submit(lambda c: _sweep(c, name, fence, store.now()), urgent=True)
     failpoint("after_sweep")
-
-
-def next_part(store: Store, name: str) -> Part | None:
-    """The part of the launch that `claim` would give now: whom to connect to."""
-    row = store.read(lambda c: c.execute(_candidates(name, store.now(), None)).one_or_none())
-    return None if row is None else part_row(row).part
-
-
-def claim(
-    store: Store, name: str, fence: int, current: BlockId | None = None, like: Part | None = None
-) -> Claim | None:
-    """The next launch that is due, of `current` first, now running; None when nothing is due or the fence is old.
-
-    With `like` only launches of parts that reach the board in the same way: one channel serves them all.
-    """
-
-    def write(connection: Connection) -> Claim | None:
-        now = store.now()
-        return _claim(connection, name, fence, now, _alike(_candidates(name, now, current), like))
-
-    claimed = store.submit(write, urgent=True)
-    failpoint("after_claim")
-    return claimed
 
 
 def commit(store: Store, claim: Claim, outcome: Measured | Failed, folder: Path | None = None) -> bool:
@@ -73,10 +44,32 @@ def commit(store: Store, claim: Claim, outcome: Measured | Failed, folder: Path 
     """
     failpoint("before_commit")
     kept = store.submit(lambda c: _commit(c, claim, outcome, store.now()), urgent=True)
+    _committed(outcome, folder, kept=kept)
+    return kept
+
+
+def commit_and_claim(
+    store: Store, claim: Claim, outcome: Measured | Failed, folder: Path | None = None
+) -> Claim | None:
+    """As `commit`, and in the same transaction `claim`: a board does not wait for the disk twice between two launches."""
+
+    def write(connection: Connection) -> tuple[bool, Claim | None]:
+        now = store.now()
+        kept = _commit(connection, claim, outcome, now)
+        then = take(connection, now, Turn(claim.row.board, claim.fence, claim.block, claim.part)) if kept else None
+        return kept, then
+
+    failpoint("before_commit")
+    kept, claimed = store.submit(write, urgent=True)
+    _committed(outcome, folder, kept=kept)
+    failpoint("after_claim")
+    return claimed
+
+
+def _committed(outcome: Measured | Failed, folder: Path | None, *, kept: bool) -> None:
     if not kept and folder is not None and isinstance(outcome, Measured) and outcome.file is not None:
         (folder / outcome.file.name).unlink(missing_ok=True)
     failpoint("after_commit")
-    return kept
 
 
 def lose(store: Store, claim: Claim, lost: Lost, *, final: bool = False) -> bool:
@@ -99,47 +92,13 @@ def _sweep(connection: Connection, name: str, fence: int, now: float) -> None:
             repeat_block(connection, now, share, share.block(row), "worker_lost")
 
 
-def _candidates(name: str, now: float, current: BlockId | None) -> Select[Any]:
-    """Launches of attached runs that are due, in the order in which they are to be measured."""
-    run, part = schema.run.c, schema.part.c
-    order = (launch.phase, launch.attempt, launch.block, launch.position, launch.id)
-    return (
-        select(*schema.part.c, launch.id.label("launch"))
-        .join_from(schema.launch, schema.run, run.run == launch.run)
-        .join(schema.part, and_(part.run == launch.run, part.board == launch.board))
-        .where(launch.board == name, launch.state == State.PENDING, due(now))
-        .where(run.cancel == 0, live(run.attached_until, now))
-        .order_by(case((_in_block(current), 0), else_=1), run.created, run.run, *order)
-        .limit(1)
-    )
-
-
-def _in_block(block: BlockId | None) -> ColumnElement[bool]:
-    if block is None:
-        return false()
-    return and_(launch.run == block.run, launch.block == block.block, launch.attempt == block.attempt)
-
-
-def _alike(query: Select[Any], like: Part | None) -> Select[Any]:
-    return query if like is None else query.where(schema.part.c.board_sha256 == board_digest(like.board))
-
-
-def _claim(connection: Connection, name: str, fence: int, now: float, query: Select[Any]) -> Claim | None:
-    holder = connection.execute(select(board.fence).where(board.board == name)).scalar()
-    found = connection.execute(query).one_or_none() if holder == fence else None
-    if found is None:
-        return None
-    taken = update(schema.launch).where(launch.id == found.launch, launch.state == State.PENDING)
-    taken = taken.values(state=State.RUNNING.value, fence=fence, t0=now)
-    row = connection.execute(taken.returning(*LAUNCH_COLUMNS)).one()
-    return Claim(launch_row(row), part_row(found).part)
-
-
 def _commit(connection: Connection, claim: Claim, outcome: Measured | Failed, now: float) -> bool:
-    if not _held(connection, claim):
+    held = _held(connection, claim)
+    if held is None:
         return False
-    share = load_share(connection, claim.row.run, claim.row.board)
-    forget_losses(connection, claim.row.board)
+    share = _share(claim, held)
+    if held.losses:
+        forget_losses(connection, claim.row.board)
     if isinstance(outcome, Measured):
         _measured(connection, share, claim.row, outcome, now)
     else:
@@ -150,17 +109,19 @@ def _commit(connection: Connection, claim: Claim, outcome: Measured | Failed, no
 def _measured(connection: Connection, share: Share, row: LaunchRow, outcome: Measured, now: float) -> None:
     state = State.REJECTED if outcome.rejected else State.DONE
     _write(connection, row, state=state.value, t1=now, dropped=outcome.rejected, **_figures(outcome))
-    here = blocks.block_rows(connection, share, share.block(row))
+    block = share.block(row)
+    rows = blocks.attempts(connection, share, block)
+    here = blocks.of_attempt(rows, block)
     last = next(each for each in here if each.id == row.id)
     cause = outcome.rejected or (blocks.BLOCK_LOST if blocks.split(here, last) else None)
-    if blocks.taken_up(connection, share, share.block(row)):
-        blocks.void(connection, share, share.block(row))
+    if blocks.taken_up(rows, block):
+        blocks.void(connection, share, block)
     elif share.cancelled:
         _after_cancel(connection, share, last, here, cause)
     elif cause:
-        repeat_block(connection, now, share, share.block(row), cause)
+        repeat_block(connection, now, share, block, cause)
     elif not blocks.is_open(here):
-        blocks.end_block(connection, now, share, last)
+        blocks.end_block(connection, now, share, here, last)
 
 
 def _after_cancel(
@@ -175,11 +136,12 @@ def _failed(connection: Connection, share: Share, row: LaunchRow, outcome: Faile
     from farm_orchestrator import plan
 
     _write(connection, row, state=State.FAILED.value, t1=now, **_failure(outcome))
-    if blocks.taken_up(connection, share, share.block(row)):
+    rows = share.rows(connection)
+    if blocks.taken_up(rows, share.block(row)):
         return
-    gone = {cell for cell in plan.failed_cells(share.rows(connection)) if cell[0] == row.variant}
+    gone = {cell for cell in plan.failed_cells(rows) if cell[0] == row.variant}
     if gone:
-        _give_up(connection, share, row, gone, f"{outcome.stage}: {outcome.kind}: {outcome.detail}")
+        _give_up(connection, share, row, gone, outcome)
     elif share.cancelled:
         _write(connection, row, state=State.CANCELLED.value)
     else:
@@ -187,28 +149,32 @@ def _failed(connection: Connection, share: Share, row: LaunchRow, outcome: Faile
     _end(connection, now, share, row)
 
 
-def _give_up(connection: Connection, share: Share, row: LaunchRow, gone: set[tuple[str, str]], reason: str) -> None:
+def _give_up(connection: Connection, share: Share, row: LaunchRow, gone: set[tuple[str, str]], why: Failed) -> None:
     """The variant failed for good: at these cells it goes no further; without the baseline nothing does."""
+    unsupported = why.kind == NOT_SUPPORTED
+    reason = why.detail if unsupported else f"{why.stage}: {why.kind}: {why.detail}"
     skip(connection, share, "variant_failed", gone)
-    close_cells(connection, share, gone, "failed", reason)
+    close_cells(connection, share, gone, "not_run" if unsupported else "failed", reason)
     if row.variant == share.part.baseline:
         end_part(connection, share, "baseline_failed", f"the baseline {row.variant} failed: {reason}")
 
 
 def _end(connection: Connection, now: float, share: Share, row: LaunchRow) -> None:
-    here = blocks.block_rows(connection, share, share.block(row))
+    here = blocks.attempts(connection, share, share.block(row))
     if not (share.cancelled or blocks.is_open(here)):
-        blocks.end_block(connection, now, share, row)
+        blocks.end_block(connection, now, share, here, row)
 
 
 def _lose(connection: Connection, claim: Claim, lost: Lost, now: float, *, final: bool) -> bool:
-    if not _held(connection, claim):
+    held = _held(connection, claim)
+    if held is None:
         return False
-    share = load_share(connection, claim.row.run, claim.row.board)
+    share = _share(claim, held)
     facts = {"lost": {"reason": lost.reason, "detail": lost.detail}}
     state = State.CANCELLED if share.cancelled else State.LOST
     _write(connection, claim.row, state=state.value, t1=now, outcome=lost.reason, facts=facts)
     if not share.cancelled:
+        share = _without_poison(connection, share, claim.row, lost)
         repeat_block(connection, now, share, claim.block, lost.reason)
         if lost.reason not in FREE:
             why = f"{lost.reason} while measuring {claim.row.variant}: {lost.detail}"
@@ -216,16 +182,33 @@ def _lose(connection: Connection, claim: Claim, lost: Lost, now: float, *, final
     return True
 
 
-def _held(connection: Connection, claim: Claim) -> bool:
-    """Whether the launch still runs under this fence, and the board has no newer one."""
-    fence = claim.fence
-    ours = exists().where(board.board == claim.row.board, board.fence == fence)
-    mine = (launch.id == claim.row.id, launch.state == State.RUNNING, launch.fence == fence, ours)
-    return bool(connection.execute(select(func.count()).select_from(schema.launch).where(*mine)).scalar_one())
+def _without_poison(connection: Connection, share: Share, row: LaunchRow, lost: Lost) -> Share:
+    """A variant that takes its board down each time it runs is given up; the others go on."""
+    from farm_orchestrator import plan
+
+    gone = {cell for cell in plan.failed_cells(share.rows(connection)) if cell[0] == row.variant}
+    if not gone:
+        return share
+    reason = f"lost {plan.POISON} times in a row while it ran; the last time: {lost.reason}: {lost.detail}"
+    skip(connection, share, "variant_lost", gone)
+    close_cells(connection, share, gone, "not_run", reason)
+    if row.variant == share.part.baseline:
+        end_part(connection, share, "baseline_lost", f"the baseline {row.variant} was {reason}")
+        return replace(share, ended=reason)
+    return share
+
+
+def _held(connection: Connection, claim: Claim) -> Row[str | None, int, int] | None:
+    """What stands beside the launch while it runs under this fence; None once the board has a newer one."""
+    return connection.execute(HELD, {"id": claim.row.id, "holder": claim.fence}).one_or_none()
+
+
+def _share(claim: Claim, held: Row[str | None, int, int]) -> Share:
+    return Share(claim.part, held.ended, bool(held.cancel))
 
 
 def _write(connection: Connection, row: LaunchRow, **values: Any) -> None:
-    connection.execute(update(schema.launch).where(launch.id == row.id).values(**values))
+    connection.execute(WRITE, {"written": row.id, **values})
 
 
 def _figures(outcome: Measured) -> dict[str, Any]:

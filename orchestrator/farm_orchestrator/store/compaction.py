@@ -13,6 +13,7 @@ from farm_orchestrator.model import Json, Kind, LaunchRow, State
 from farm_orchestrator.store.failures import explained
 from farm_orchestrator.store.files import whole
 from farm_orchestrator.store.samples import parquet, read_launch, stamped
+from farm_reports.tables import figure_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,8 +31,8 @@ FACTS: dict[str, str] = {
     **dict.fromkeys(("output_digest", "python", "numpy", "onnxruntime", "governor"), "string"),
 }
 TEXTS = ("board", "variant", "sha256", "point", "kind", "state", "reason", "outcome", "dropped", "boot_id", "file")
-NUMBERS = ("launch", "phase", "block", "attempt", "position", "fence", "n")
-QUANTILES = ("p50_ns", "p90_ns", "p95_ns", "p99_ns", "mean_ns", "min_ns", "max_ns")
+NUMBERS = ("launch", "phase", "block", "attempt", "position", "fence")
+FIGURE_TYPES = {int: "int64", float: "float64"}
 
 
 def compact(folder: Path, rows: Sequence[LaunchRow]) -> None:
@@ -149,8 +150,9 @@ def _launch_schema() -> pa.Schema:
     return pa.schema(
         [
             *((name, pa.string()) for name in TEXTS),
-            *((name, pa.int64()) for name in (*NUMBERS, *QUANTILES)),
-            *((name, pa.float64()) for name in ("t0", "t1", "n_eff")),
+            *((name, pa.int64()) for name in NUMBERS),
+            *((name, pa.float64()) for name in ("t0", "t1")),
+            *((name, pa.type_for_alias(FIGURE_TYPES[kind])) for name, kind in figure_types().items()),
             *((name, pa.type_for_alias(kind)) for name, kind in FACTS.items()),
             ("facts", pa.string()),
             ("findings", pa.string()),

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,14 @@ WRITING = "BEGIN IMMEDIATE"
 
 def open_engine(path: Path) -> Engine:
     check_sqlite(sqlite3.sqlite_version_info)
-    with explained(path):
+    with explained(path), ExitStack() as undo:
         _create_private(path)
         engine = _engine(path)
-        try:
+        undo.callback(engine.dispose)
+        if not _is_ready(engine, path):
             with _sole(path.with_name(path.name + ".lock")):
                 _prepare(engine, path)
-        except BaseException:
-            engine.dispose()
-            raise
+        undo.pop_all()
     return engine
 
 
@@ -84,6 +83,13 @@ def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _is_ready(engine: Engine, path: Path) -> bool:
+    """Seen by reading alone: a file that is in use opens while another process writes, however long that takes."""
+    with engine.connect() as connection, connection.begin():
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        return mode == "wal" and _version(connection, path) == HEAD
 
 
 @contextmanager

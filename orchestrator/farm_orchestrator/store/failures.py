@@ -8,13 +8,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from farm_orchestrator.errors import StoreError
+from farm_orchestrator.errors import StoreBusy, StoreError
+from farm_orchestrator.store.holder import holder
 
 Refusal = SQLAlchemyError | OSError | sqlite3.Error
 
 LOCKED = (
-    "is locked: another program has kept a transaction open for more than 5 s",
-    "End that program (`fuser FILE` names it), then repeat the command.",
+    "is locked: HOLDER has kept a transaction open for more than 5 s",
+    "End that process (`fuser FILE` names it), or let a stopped one go on (`kill -CONT`); then repeat the command.",
 )
 READ_ONLY = (
     "cannot be written",
@@ -49,8 +50,11 @@ BY_ERRNO = {
 
 
 def explain(error: Refusal, path: Path) -> StoreError:
-    what, mend = _known(error) or ("cannot be used", "This is a fault of the farm: please report it.")
-    return StoreError(f"{path} {what} ({_said(error)})", mend=mend.replace("FILE", str(path)))
+    known = _known(error)
+    what, mend = known or ("cannot be used", "This is a fault of the farm: please report it.")
+    kind = StoreBusy if known is LOCKED else StoreError
+    what = what.replace("HOLDER", str(holder(path) or "another program"))
+    return kind(f"{path} {what} ({_said(error)})", mend=mend.replace("FILE", str(path)))
 
 
 @contextmanager

@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from farm_orchestrator import digest
-from farm_orchestrator.model import FileRef
-
 CHUNK = 1 << 20
 
 
@@ -41,8 +38,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def file_ref(folder: Path, name: str) -> FileRef:
-    path = folder / name
-    return FileRef(name, digest.afresh(path), path.stat().st_size)

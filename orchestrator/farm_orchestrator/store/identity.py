@@ -9,7 +9,7 @@ from farm_orchestrator.store.store import Store
 
 def identity(store: Store) -> str:
     """Drawn when it is first asked for, then kept in the header of the file: a store made anew is another store."""
-    return store.submit(_identity)
+    return store.patiently(_identity)
 
 
 def _identity(connection: Connection) -> str:

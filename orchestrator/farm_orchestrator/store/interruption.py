@@ -28,7 +28,7 @@ def cancel(store: Store, name: str) -> None:
             pending = (launch.run == name, launch.state == State.PENDING)
             connection.execute(update(schema.launch).where(*pending).values(state=State.CANCELLED.value))
 
-    store.submit(write, urgent=True)
+    store.patiently(write, urgent=True)
 
 
 def cancelled_runs(store: Store, names: Iterable[str]) -> set[str]:
@@ -42,7 +42,7 @@ def resume(store: Store, name: str) -> None:
 
     Raises UsageError while a living command stands behind the run.
     """
-    store.submit(lambda c: _resume(c, name, store.now()))
+    store.patiently(lambda c: _resume(c, name, store.now()))
 
 
 def cancel_orphans(connection: Connection, now: float) -> None:

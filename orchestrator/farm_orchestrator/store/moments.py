@@ -6,9 +6,10 @@ from farm_orchestrator.store import schema
 
 HORIZON_S = 120.0  # no lease, attachment or hint reaches further ahead: such a stamp comes from before a step back
 WAIT_MAX_S = 400.0  # the longest back-off, 300 s + 20 %, and some
+Moment = float | ColumnElement[float]  # a time, or the parameter of a statement that is built once
 
 
-def live(until: ColumnElement[float], now: float) -> ColumnElement[bool]:
+def live(until: ColumnElement[float], now: Moment) -> ColumnElement[bool]:
     return until.between(now, now + HORIZON_S)
 
 
@@ -16,7 +17,7 @@ def over(until: ColumnElement[float], now: float) -> ColumnElement[bool]:
     return or_(until < now, until > now + HORIZON_S)
 
 
-def due(now: float) -> ColumnElement[bool]:
+def due(now: Moment) -> ColumnElement[bool]:
     not_before = schema.launch.c.not_before
     return or_(not_before <= now, not_before > now + WAIT_MAX_S)
 

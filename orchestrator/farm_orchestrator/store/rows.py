@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Text, bindparam, select
 
 from farm_orchestrator.model import Json, LaunchRow, Part, Recipe
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.moments import is_live
 
-LAUNCH_COLUMNS = [column for column in schema.launch.c if column.name != "not_before"]
+LAUNCH_COLUMNS = [schema.launch.c[each.name] for each in fields(LaunchRow)]  # in its order; the documents come last
+DOCUMENTS = 2  # facts and findings
+PART_LAUNCHES = (
+    select(*LAUNCH_COLUMNS[:-DOCUMENTS])
+    .where(schema.launch.c.run == bindparam("run", type_=Text), schema.launch.c.board == bindparam("board", type_=Text))
+    .order_by(schema.launch.c.id)
+)
 
 
 class BlockId(NamedTuple):
@@ -77,8 +84,10 @@ class PartRow:
 
 
 def launch_row(row: Row[Any]) -> LaunchRow:
-    fields = {column.name: getattr(row, column.name) for column in LAUNCH_COLUMNS}
-    return LaunchRow(**{**fields, "facts": fields["facts"] or {}, "findings": tuple(fields["findings"] or ())})
+    """Of a row of LAUNCH_COLUMNS."""
+    facts, findings = row[-DOCUMENTS:]
+    values: Sequence[Any] = (*row[:-DOCUMENTS], facts or {}, tuple(findings or ()))
+    return LaunchRow(*values)
 
 
 def launch_rows(connection: Connection, *where: Any) -> list[LaunchRow]:
@@ -88,7 +97,8 @@ def launch_rows(connection: Connection, *where: Any) -> list[LaunchRow]:
 
 
 def part_launches(connection: Connection, run: str, board: str) -> list[LaunchRow]:
-    return launch_rows(connection, schema.launch.c.run == run, schema.launch.c.board == board)
+    """All launches of a part, without facts and findings: what is owed to it never depends on them."""
+    return [LaunchRow(*row) for row in connection.execute(PART_LAUNCHES, {"run": run, "board": board})]
 
 
 def run_row(row: Row[Any], now: float) -> RunRow:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from farm_orchestrator.errors import UsageError
+from farm_orchestrator.errors import StoreBusy, UsageError
 from farm_orchestrator.model import Json, LaunchRow, Part, Phase, Slot, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.moments import until
@@ -42,20 +43,22 @@ def insert_run(
         _insert_cells(connection, run.id, cells)
         insert_slots(connection, run.id, slots)
 
-    store.submit(write)
+    store.patiently(write)
 
 
 def attach(store: Store, run: str, ttl_s: float = ATTACHED_S) -> None:
     """A living command stands behind the run until `ttl_s` from now; only then it is measured."""
-    _set(store, run, lambda: {"attached_until": until(store.now(), ttl_s)})
+    store.patiently(lambda c: _set(c, run, attached_until=until(store.now(), ttl_s)))
 
 
 def detach(store: Store, run: str) -> None:
-    _set(store, run, lambda: {"attached_until": 0})
+    """Where the file is locked the attachment ends by itself soon enough: nobody waits for that."""
+    with suppress(StoreBusy):
+        store.submit(lambda c: _set(c, run, attached_until=0))
 
 
 def set_word(store: Store, run: str, word: str) -> None:
-    _set(store, run, lambda: {"word": word})
+    store.patiently(lambda c: _set(c, run, word=word))
 
 
 def note_hello(store: Store, run: str, board: str, facts: Json) -> None:
@@ -75,7 +78,7 @@ def set_cells(store: Store, run: str, cells: Sequence[CellRow]) -> None:
                 .values(state=cell.state, reason=cell.reason, versus_baseline=cell.versus_baseline)
             )
 
-    store.submit(write)
+    store.patiently(write)
 
 
 def find_run(store: Store, text: str) -> str:
@@ -125,6 +128,8 @@ def launches(store: Store, run: str, board: str | None = None) -> list[LaunchRow
 
 def insert_slots(connection: Connection, run: str, slots: Sequence[Slot], not_before: float = 0) -> None:
     """Inserts planned launches; a place that is taken stays as it is."""
+    if not slots:
+        return
     c = schema.launch.c
     places = select(c.board, c.block, c.attempt, c.position)
     places = places.where(c.run == run, c.board.in_({slot.board for slot in slots}))
@@ -140,9 +145,8 @@ def board_digest(board: Json) -> str:
     return hashlib.sha256(json.dumps(board, sort_keys=True).encode()).hexdigest()
 
 
-def _set(store: Store, run: str, values: Callable[[], dict[str, object]]) -> None:
-    """`values` is asked inside the transaction, for the clock in it."""
-    store.submit(lambda c: c.execute(update(schema.run).where(schema.run.c.run == run).values(values())) and None)
+def _set(connection: Connection, run: str, **values: object) -> None:
+    connection.execute(update(schema.run).where(schema.run.c.run == run).values(values))
 
 
 def _insert_run(connection: Connection, run: NewRun) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,13 @@ import numpy.typing as npt
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import FileRef, Json
 from farm_orchestrator.store.failures import explained
-from farm_orchestrator.store.files import file_ref, whole
+from farm_orchestrator.store.files import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = "farm.launch/1"
+TEXTS = ("source", "unit", "error")  # of a reading
 Nanoseconds = npt.NDArray[np.int64]
 
 
@@ -37,16 +40,11 @@ class Timed:
 
 def write_launch(folder: Path, launch: int, fence: int, timed: Timed, readings: Sequence[Json]) -> FileRef:
     """Writes `launches/<launch>.<fence>.parquet` in the run's folder; on disk when it returns. Raises StoreError."""
-    import pyarrow as pa
-
     name = f"launches/{launch}.{fence}.parquet"
-    schema = _schema()
-    with explained(folder / name):
-        with whole(folder / name) as file, parquet(file, schema) as writer:
-            writer.write_table(pa.table(_sample_columns(timed), schema=schema))
-            if readings:
-                writer.write_table(pa.table(_reading_columns(readings), schema=schema))
-        return file_ref(folder, name)
+    body = _launch_file(timed, readings)
+    with explained(folder / name), whole(folder / name) as file:
+        file.write(body)
+    return FileRef(name, hashlib.sha256(body).hexdigest(), len(body))
 
 
 def read_launch(path: Path) -> tuple[pa.Table, pa.Table]:
@@ -73,10 +71,11 @@ def starts_ns(timed: Timed) -> Nanoseconds:
     return np.fromiter(_paced(timed, 1e9 / timed.pace_hz, timed.start_delay_ns), np.int64, len(timed.latency_ns))
 
 
-def parquet(file: Any, schema: pa.Schema) -> Any:
+def parquet(file: Any, schema: pa.Schema, *, dictionary: bool | Sequence[str] = True) -> Any:
+    """`dictionary`: the columns whose values come again and again."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetWriter(file, schema, compression="zstd")
+    return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=dictionary)
 
 
 def stamped(schema: pa.Schema, name: str) -> pa.Schema:
@@ -88,6 +87,18 @@ def check_format(schema: pa.Schema, name: str, path: Path) -> None:
     found = (schema.metadata or {}).get(b"format", b"none").decode("utf-8", "replace")
     if found != name:
         raise StoreError(f"{path} has the format {found!r}, this farm reads {name!r}", mend="Update benchfarm.")
+
+
+def _launch_file(timed: Timed, readings: Sequence[Json]) -> memoryview:
+    """Made in memory: a slot is at most some MB, and its digest needs no second reading."""
+    import pyarrow as pa
+
+    made = pa.BufferOutputStream()
+    with parquet(made, _schema(), dictionary=list(TEXTS)) as writer:
+        writer.write_table(_samples(timed))
+        if readings:
+            writer.write_table(_readings(readings))
+    return memoryview(made.getvalue())
 
 
 def _paced(timed: Timed, period_ns: float, delays: Nanoseconds) -> Iterator[int]:
@@ -102,6 +113,7 @@ def _paced(timed: Timed, period_ns: float, delays: Nanoseconds) -> Iterator[int]
             tick = int(-(-end // period_ns))
 
 
+@functools.cache
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
@@ -110,19 +122,53 @@ def _schema() -> pa.Schema:
     return stamped(pa.schema([*whole_numbers, *reading]), FORMAT)
 
 
-def _sample_columns(timed: Timed) -> dict[str, Any]:
+def _table(columns: Mapping[str, pa.Array], n: int) -> pa.Table:
+    """`n` rows; a column that is not given holds nothing."""
+    import pyarrow as pa
+
+    arrays = [columns[field.name] if field.name in columns else pa.nulls(n, field.type) for field in _schema()]
+    return pa.Table.from_arrays(arrays, schema=_schema())
+
+
+def _samples(timed: Timed) -> pa.Table:
     n = len(timed.latency_ns)
-    nothing = [None] * n
-    return {
+    told = {
         "i": np.arange(n, dtype=np.int64),
         "t_ns": starts_ns(timed),
         "latency_ns": timed.latency_ns,
-        "start_delay_ns": nothing if timed.start_delay_ns is None else timed.start_delay_ns,
-        **dict.fromkeys(("source", "value", "unit", "error"), nothing),
+        "start_delay_ns": timed.start_delay_ns,
     }
+    return _table({name: _numbers(values) for name, values in told.items() if values is not None}, n)
 
 
-def _reading_columns(readings: Sequence[Json]) -> dict[str, Any]:
-    nothing = [None] * len(readings)
-    told = {name: [r.get(name) for r in readings] for name in ("t_ns", "source", "value", "unit", "error")}
-    return {**dict.fromkeys(("i", "latency_ns", "start_delay_ns"), nothing), **told}
+def _readings(readings: Sequence[Json]) -> pa.Table:
+    told = {name: [reading.get(name) for reading in readings] for name in ("t_ns", "value", *TEXTS)}
+    columns = {
+        "t_ns": _numbers(np.array(told["t_ns"], dtype=np.int64)),
+        "value": _numbers(np.array([value or 0 for value in told["value"]], dtype=np.float64), _present(told["value"])),
+        **{name: _texts(told[name]) for name in TEXTS},
+    }
+    return _table(columns, len(readings))
+
+
+def _numbers(values: npt.NDArray[Any], present: Any = None) -> pa.Array:
+    """Without `pa.array`, which imports pandas to ask it whether the values are its own: the first launch would wait."""
+    import pyarrow as pa
+
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [present, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    import pyarrow as pa
+
+    texts = [(value or "").encode() for value in values]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(texts)), _present(values))
+
+
+def _present(values: Sequence[object]) -> Any:
+    """The bitmap of those that are not None."""
+    import pyarrow as pa
+
+    return pa.py_buffer(np.packbits([value is not None for value in values], bitorder="little"))

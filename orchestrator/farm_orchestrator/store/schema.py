@@ -1,6 +1,10 @@
 """The tables, neutral to the dialect; `migrations` brings a file to the state that is written here."""
 
+from typing import Any
+
 from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+
+from farm_reports.tables import figure_types
 
 metadata = MetaData()
 DOCUMENT = JSON(none_as_null=True)
@@ -17,6 +21,12 @@ def _count(name: str) -> Column[int]:
 def _moment(name: str) -> Column[float]:
     """Seconds since the epoch; 0 stands for "long ago"."""
     return Column(name, Double, nullable=False, server_default=text("0"))
+
+
+def _figure(name: str, kind: type) -> Column[Any]:
+    """Nanoseconds outgrow 32 bits, counts do not."""
+    whole = BigInteger if name.endswith("_ns") else Integer
+    return Column(name, Double if kind is float else whole)
 
 
 board = Table(
@@ -99,9 +109,7 @@ launch = Table(
     Column("file", Text),
     Column("file_sha256", Text),
     Column("transcript_sha256", Text),
-    Column("n", Integer),
-    Column("n_eff", Double),
-    *(Column(f"{name}_ns", BigInteger) for name in ("p50", "p90", "p95", "p99", "mean", "min", "max")),
+    *(_figure(name, kind) for name, kind in figure_types().items()),
     Column("facts", DOCUMENT),
     Column("findings", DOCUMENT),
     UniqueConstraint("run", "board", "block", "attempt", "position", name="launch_place"),

@@ -1,0 +1,150 @@
+"""Which launch of a board comes next, and its claim under the fence of the board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Double,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    update,
+)
+
+from farm_orchestrator.failpoint import failpoint
+from farm_orchestrator.model import LaunchRow, Part, State
+from farm_orchestrator.store import schema
+from farm_orchestrator.store.moments import due, live
+from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, part_row
+from farm_orchestrator.store.runs import board_digest
+from farm_orchestrator.store.store import Store
+
+launch, board, run, part = schema.launch.c, schema.board.c, schema.run.c, schema.part.c
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A launch that is running under `row.fence`, and the part it belongs to."""
+
+    row: LaunchRow
+    part: Part
+
+    @property
+    def fence(self) -> int:
+        return self.row.fence or 0
+
+    @property
+    def block(self) -> BlockId:
+        return BlockId(self.row.run, self.row.block, self.row.attempt)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who claims: the holder of a board, in the middle of block `current`, over a line to boards `like` this part's."""
+
+    board: str
+    fence: int = 0
+    current: BlockId | None = None
+    like: Part | None = None
+
+
+def next_part(store: Store, name: str) -> Part | None:
+    """The part of the launch that `claim` would give now: whom to connect to."""
+    row = store.read(lambda c: c.execute(NEXT_PART, _asked(store.now(), Turn(name))).one_or_none())
+    return None if row is None else part_row(row).part
+
+
+def claim(
+    store: Store, name: str, fence: int, current: BlockId | None = None, like: Part | None = None
+) -> Claim | None:
+    """The next launch that is due, of `current` first, now running; None when nothing is due or the fence is old.
+
+    With `like` only launches of parts that reach the board in the same way: one channel serves them all.
+    """
+    turn = Turn(name, fence, current, like)
+    claimed = store.submit(lambda c: take(c, store.now(), turn), urgent=True)
+    failpoint("after_claim")
+    return claimed
+
+
+def has_pending(store: Store, name: str, block: BlockId) -> bool:
+    """Whether the block goes on."""
+    here = (launch.board == name, launch.run == block.run, launch.block == block.block)
+    query = select(exists().where(*here, launch.attempt == block.attempt, launch.state == State.PENDING.value))
+    return bool(store.read(lambda c: c.execute(query).scalar_one()))
+
+
+def take(connection: Connection, now: float, turn: Turn) -> Claim | None:
+    """`claim` inside a transaction."""
+    row = connection.execute(TAKE, _asked(now, turn)).one_or_none()
+    if row is None:
+        return None
+    taken = launch_row(row)
+    return Claim(taken, _part(connection, taken, turn.like))
+
+
+def _asked(now: float, turn: Turn) -> dict[str, Any]:
+    here = turn.current or BlockId("", -1, -1)
+    digest = None if turn.like is None else board_digest(turn.like.board)
+    return {
+        "at": turn.board, "moment": now, "alike": digest, "holder": turn.fence,
+        "in_run": here.run, "in_block": here.block, "in_attempt": here.attempt,
+    }  # fmt: skip
+
+
+def _part(connection: Connection, row: LaunchRow, like: Part | None) -> Part:
+    """A part never changes: the one at hand is as good as the stored one."""
+    if like is not None and (like.run, like.name) == (row.run, row.board):
+        return like
+    found = select(schema.part).where(part.run == row.run, part.board == row.board)
+    return part_row(connection.execute(found).one()).part
+
+
+def _first_due() -> Select[Any]:
+    """Of the launches of attached runs that are due, the one to be measured first."""
+    now, like = bindparam("moment", type_=Double), bindparam("alike", type_=Text)
+    order = (launch.phase, launch.attempt, launch.block, launch.position, launch.id)
+    return (
+        select(launch.id)
+        .join_from(schema.launch, schema.run, run.run == launch.run)
+        .join(schema.part, and_(part.run == launch.run, part.board == launch.board))
+        .where(launch.board == bindparam("at", type_=Text), launch.state == State.PENDING.value, due(now))
+        .where(run.cancel == 0, live(run.attached_until, now), or_(like.is_(None), part.board_sha256 == like))
+        .order_by(case((_in_current_block(), 0), else_=1), run.created, run.run, *order)
+        .limit(1)
+        .correlate(None)
+    )
+
+
+def _in_current_block() -> ColumnElement[bool]:
+    return and_(
+        launch.run == bindparam("in_run", type_=Text),
+        launch.block == bindparam("in_block", type_=Integer),
+        launch.attempt == bindparam("in_attempt", type_=Integer),
+    )
+
+
+FIRST = _first_due().scalar_subquery()
+NEXT_PART = (
+    select(schema.part)
+    .join(schema.launch, and_(part.run == launch.run, part.board == launch.board))
+    .where(launch.id == FIRST)
+)
+HOLDER = bindparam("holder", type_=BigInteger)
+TAKE = (
+    update(schema.launch)
+    .where(launch.id == FIRST, exists().where(board.board == bindparam("at", type_=Text), board.fence == HOLDER))
+    .values(state=State.RUNNING.value, fence=HOLDER, t0=bindparam("moment", type_=Double))
+    .returning(*LAUNCH_COLUMNS)
+)
