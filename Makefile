@@ -5,9 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PACKAGES := orchestrator agents inventory reports tests
 
-.PHONY: help setup demo test long check format bench clean
+.PHONY: help setup demo test long arm-test check format bench clean
 help:  ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: $(STAMP)  ## .venv with the project in it
 $(STAMP): pyproject.toml constraints.txt
@@ -21,11 +21,15 @@ demo: setup  ## measure examples/digits on this machine; ends on a verdict and a
 
 test: setup  ## the whole suite, with the servers it needs
 	tests/servers
-	$(BIN)/python -m pytest -m "not long" -n 3 --dist loadfile
+	$(BIN)/python -m pytest -m "not long and not arm" -n 3 --dist loadfile
 
 long: setup  ## chaos and golden runs at full length
 	tests/servers
 	$(BIN)/python -m pytest -m long
+
+arm-test: setup  ## a board of another architecture, an emulated arm64 userland; Linux, root
+	@trap 'tests/arm/userland rest' EXIT; trap 'exit 130' INT TERM; tests/arm/userland up && \
+	$(BIN)/python -m pytest -m arm -rP --durations 0 tests/arm
 
 check: setup  ## lint, types, import rules
 	$(BIN)/ruff format --check $(PACKAGES)
