@@ -23,11 +23,11 @@ from farm_reports.results import (
     LimitHit,
     Pin,
     Point,
+    Quantile,
     Results,
     RuledOut,
     Run,
     Ship,
-    Value,
     Variant,
     VersusBaseline,
 )
@@ -82,10 +82,10 @@ class Made:
     samples: Samples
 
 
-def value(at: float | None, spread: float = 0.0, reason: str | None = None) -> Value:
+def value(at: float | None, spread: float = 0.0, reason: str | None = None) -> Quantile:
     if at is None:
-        return Value(value=None, reason=reason or "not measured")
-    return Value(value=at, low=at * (1 - spread), high=at * (1 + spread)) if spread else Value(value=at)
+        return Quantile(value=None, reason=reason or "not measured")
+    return Quantile(value=at, low=at * (1 - spread), high=at * (1 + spread)) if spread else Quantile(value=at)
 
 
 def board(name: str, index: int = 0, **changes: object) -> Board:

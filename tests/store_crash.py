@@ -87,6 +87,10 @@ SCENARIOS = {
     "insert": Scenario(lambda _: None, lambda state: insert(state, SPEC, attached=False)),
     "claim": Scenario(planned, lambda state: store.claim(state, "b0", 1)),
     "commit": Scenario(at_the_last_planned_launch, lambda state: end_with(noisy(running(state)))(state)),
+    "commit and claim": Scenario(
+        at_the_last_planned_launch,
+        lambda state: store.commit_and_claim(state, running(state), noisy(running(state))),
+    ),
     "reject": Scenario(within_a_block, end_with(measured(rejected="THROTTLED"))),
     "fail": Scenario(at_the_first_dry_load, end_with(BROKEN)),
     "lose": Scenario(within_a_block, end_with(Lost("link_lost"))),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -65,11 +65,11 @@ class Engine:
         lock = _locked(Path(settings.home) / "engine.lock")
         if lock is None:
             return None
-        try:
-            return cls(settings, lock)
-        except BaseException:
-            lock.close()
-            raise
+        with ExitStack() as undo:
+            undo.callback(lock.close)
+            engine = cls(settings, lock)
+            undo.pop_all()
+        return engine
 
     def tick(self) -> None:
         """To be called every second: starts the worker again where it died. Raises FarmError when it keeps dying."""

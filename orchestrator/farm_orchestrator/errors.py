@@ -13,6 +13,7 @@ FarmError
 │   ├── Busy            another orchestrator holds the board
 │   └── AgentLost       the agent's channel ended, fell silent or spoke nonsense
 └── StoreError          state that cannot be read or written                         exit 4
+    └── StoreBusy       another process keeps the state from being written: later it can be
 """
 
 
@@ -28,6 +29,11 @@ class FarmError(Exception):
 
     def __str__(self) -> str:
         return f"{self.text}\n  {self.mend}" if self.mend else self.text
+
+    @property
+    def line(self) -> str:
+        """The same in one line, for tables and logs."""
+        return "; ".join(part.strip() for part in str(self).splitlines())
 
 
 class UsageError(FarmError):
@@ -82,4 +88,8 @@ class AgentLost(BoardError):
 
 
 class StoreError(FarmError):
+    pass
+
+
+class StoreBusy(StoreError):
     pass

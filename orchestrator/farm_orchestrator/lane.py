@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from farm_orchestrator.errors import BoardError, FarmError, StoreError
 from farm_orchestrator.launch import run_launch
 from farm_orchestrator.line import Line
-from farm_orchestrator.model import LaunchRow, Lost, Part, State
+from farm_orchestrator.model import Failed, LaunchRow, Lost, Measured, Part
 from farm_orchestrator.store import (
     BlockId,
     Claim,
@@ -18,7 +18,8 @@ from farm_orchestrator.store import (
     cancelled_runs,
     claim,
     commit,
-    launches,
+    commit_and_claim,
+    has_pending,
     lose,
     next_part,
     note_hello,
@@ -66,24 +67,23 @@ class Holding:
         self.line: Line | None = None
         self.boot_id: str | None = None
         self.last: LaunchRow | None = None
+        self.ahead: Claim | None = None  # claimed with the last commit
 
     def drain(self) -> None:
         sweep(self.world.store, self.lease.board, self.lease.fence)
         part = next_part(self.world.store, self.lease.board)
         if part is None or not self.connect(part):
             return
-        while self.goes_on():
-            claimed = self.claim(part)
-            if claimed is None:
-                return
-            self.measure(claimed)
+        while (claimed := self.next_claim(part)) is not None:
             self.last = claimed.row
+            self.measure(claimed)
 
     def connect(self, part: Part) -> bool:
         """A board that cannot be reached is a loss of the board, not of a launch."""
         trouble = contained(lambda: self.open_line(part))
         if trouble is not None and not self.is_over() and trouble.lost.reason != "worker_lost":
-            why = f"{trouble.lost.reason}: {trouble.lost.detail}"
+            lost = trouble.lost
+            why = lost.detail if trouble.final else f"{lost.reason}: {lost.detail}"
             board_loss(self.world.store, self.lease.board, why, final=trouble.final, fence=self.lease.fence)
         return trouble is None
 
@@ -116,8 +116,11 @@ class Holding:
         return self.last is None or self.world.clock() < self.until or self.in_a_block(self.last)
 
     def in_a_block(self, last: LaunchRow) -> bool:
-        rows = launches(self.world.store, last.run, last.board)
-        return any(row.state == State.PENDING and block_of(row) == block_of(last) for row in rows)
+        return has_pending(self.world.store, self.lease.board, block_of(last))
+
+    def next_claim(self, part: Part) -> Claim | None:
+        ahead, self.ahead = self.ahead, None
+        return ahead or (self.claim(part) if self.goes_on() else None)
 
     def claim(self, part: Part) -> Claim | None:
         current = block_of(self.last) if self.last else None
@@ -142,7 +145,15 @@ class Holding:
         if isinstance(outcome, Lost):
             lose(self.world.store, claimed, outcome)
         else:
-            commit(self.world.store, claimed, outcome, self.world.runs / claimed.row.run)
+            self.commit(claimed, outcome)
+
+    def commit(self, claimed: Claim, outcome: Measured | Failed) -> None:
+        """Where the slice goes on whatever comes next, the next launch is claimed with it."""
+        folder = self.world.runs / claimed.row.run
+        if self.is_over() or self.world.clock() >= self.until:
+            commit(self.world.store, claimed, outcome, folder)
+        else:
+            self.ahead = commit_and_claim(self.world.store, claimed, outcome, folder)
 
     def look_again(self, part: Part, lost: Lost) -> Lost:
         """After a lost link: tries to come back for a while; another boot_id says what happened meanwhile."""
@@ -170,11 +181,11 @@ def contained(step: Callable[[], None]) -> Trouble | None:
     try:
         step()
     except BoardError as error:
-        return Trouble(Lost(error.outcome, str(error)), error.final)
+        return Trouble(Lost(error.outcome, error.line), error.final)
     except StoreError:
         raise
     except FarmError as error:
-        return Trouble(Lost("agent_error", str(error)), final=True)
+        return Trouble(Lost("agent_error", error.line), final=True)
     except Exception as error:
         LOG.exception("a fault of the farm")
         return Trouble(Lost("agent_error", "".join(traceback.format_exception(error))[-BUG_TEXT:]))

@@ -11,6 +11,7 @@ from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.intake import Answer
 from farm_orchestrator.line import Line, feeds_of, golden_of
 from farm_orchestrator.model import (
+    NOT_SUPPORTED,
     Failed,
     FileRef,
     Json,
@@ -20,6 +21,7 @@ from farm_orchestrator.model import (
     Measured,
     Outcome,
     Part,
+    Phase,
     Point,
 )
 from farm_orchestrator.store import Claim, Timed, Transcript, write_launch
@@ -27,14 +29,17 @@ from farm_orchestrator.watchdog import Concern
 from farm_reports.stats.launch import summarise
 
 SPARE_S = 60.0  # on top of what the recipe allows a launch
-ROWS_S = 600.0  # for the labelled rows of an evaluate launch
 BEYOND_AGENT_S = 30.0  # the agent ends an overdue runner first
 WAIT_STEP_S = 0.1
+NOT_LOADED = ("INVALID_GRAPH", "NOT_IMPLEMENTED")
 NOT_THE_VARIANT = {"AGENT_ERROR": "agent_error", "STOPPED": "worker_lost", "DISK_FULL": "disk_full"}
 
 
 def run_launch(claim: Claim, line: Line) -> Outcome:
     """Whatever the agent lived to say. Raises BoardError where the line broke, or was cut, before it had."""
+    beyond = line.beyond(claim.part.variant(claim.row.variant))
+    if beyond is not None:
+        return Failed("check", NOT_SUPPORTED, beyond, boot_id=line.hello.boot_id)
     with line.explained():
         line.supply(claim.row, claim.part)
         cool_down(line, claim.part.recipe.cooldown_s, claim.row.run)
@@ -81,7 +86,7 @@ def deadline_s(row: LaunchRow, part: Part) -> float:
     if row.kind == Kind.MEASURE:
         return recipe.load_budget_s + 10 * recipe.warmup_s + recipe.slot_cap_s + SPARE_S
     rows = feeds_of(part.variant(row.variant), row).rows
-    return recipe.load_budget_s + (ROWS_S if rows is not None else SPARE_S)
+    return recipe.load_budget_s + SPARE_S + (recipe.rows_s if rows is not None else 0.0)
 
 
 def _converse(claim: Claim, line: Line) -> Outcome:
@@ -118,14 +123,18 @@ def _outcome(answer: Answer, verdict: Lost | None, claim: Claim, line: Line) -> 
     if after != before:
         return Lost("rebooted", f"boot_id was {before}, is {after}")
     if isinstance(end, wire.Failed):
-        return verdict or _failed(end, before)
+        return verdict or _failed(end, claim, line)
     return _measured(answer, end, claim, line)
 
 
-def _failed(end: wire.Failed, boot_id: str | None) -> Failed | Lost:
+def _failed(end: wire.Failed, claim: Claim, line: Line) -> Failed | Lost:
+    """The machine that checked the model loads it: what fails at the load here is this board's runtime."""
     if end.kind in NOT_THE_VARIANT:
         return Lost(NOT_THE_VARIANT[end.kind], f"{end.stage}: {end.detail}")
-    return Failed(end.stage, end.kind, end.detail, end.facts, boot_id=boot_id)
+    if claim.row.phase == Phase.CHECK and end.stage == "load" and end.kind in NOT_LOADED:
+        why = f"not supported by onnxruntime {line.hello.onnxruntime} on this board: {end.kind}: {end.detail}"
+        return Failed(end.stage, NOT_SUPPORTED, why, end.facts, boot_id=line.hello.boot_id)
+    return Failed(end.stage, end.kind, end.detail, end.facts, boot_id=line.hello.boot_id)
 
 
 def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measured:

@@ -1,12 +1,13 @@
 """The line to one board: its channel, the agent at the other end, and what has been pushed over it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from farm_agents import wire
-from farm_orchestrator.errors import BoardError
+from farm_orchestrator.errors import BoardError, DiskFull
 from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.model import Feeds, FileRef, Json, LaunchRow, Part, Phase, Variant
+from farm_orchestrator.runtimes import too_new
 from farm_orchestrator.session import Session
 from farm_orchestrator.store import Lease
 from farm_orchestrator.watchdog import Concern, Watch
@@ -42,13 +43,23 @@ class Line:
 
     def supply(self, row: LaunchRow, part: Part) -> None:
         """Before the first launch of a block: what its launches need is pushed and laid out. Later: nothing to do."""
-        named = part.variants if row.phase == Phase.MEASURE else (part.variant(row.variant),)
+        meant = part.variants if row.phase == Phase.MEASURE else (part.variant(row.variant),)
+        named = [variant for variant in meant if self.beyond(variant) is None]
         variants = {variant.sha256: variant for variant in named if variant.sha256 not in self.laid}
         inputs = [ref for variant in named for ref in inputs_of(variant, row) if ref.sha256 not in self.pushed]
         for ref in (*(file for variant in variants.values() for file in variant.files), *inputs):
-            self._push(ref, row.run)
+            self._bring(ref, named, row)
         if variants or inputs:
             self._lay(variants.values(), inputs, row.run)
+
+    def beyond(self, variant: Variant) -> str | None:
+        """Why this board's onnxruntime cannot take the variant, known before any of it is pushed; None where it may."""
+        found = too_new(variant.opset, variant.ir, self.hello.onnxruntime or "")
+        if found is None:
+            return None
+        what, has, newest = found
+        takes = f"has {what} {has}; onnxruntime {self.hello.onnxruntime} on this board takes {newest} at most"
+        return f"{takes}; export it with {what} {newest} or older, or update onnxruntime there"
 
     def expect(self, what: str, within_s: float, run: str) -> None:
         self.watch.expect(Concern(what, self.world.clock() + within_s, run))
@@ -80,10 +91,7 @@ class Line:
 
     def _greet(self, fence: int) -> wire.Hello:
         self.expect("the agent's hello", self.world.pace.hello_s, self.part.run)
-        sysroot = str(self.part.board.get("sysroot") or "/")
-        deadman_s, farm = self.world.pace.deadman_s, self.world.farm
-        self.session.send(wire.Open(wire.VERSION, fence, self.channel.base, sysroot, deadman_s=deadman_s, farm=farm))
-        hello = self.session.hello()
+        hello = self.session.hello(opening(self.part.board, self.channel.base, fence, self.world))
         self.watch.talk_to(self.session)
         failpoint("agent_started")
         return hello
@@ -95,11 +103,38 @@ class Line:
             self.channel.put(self.world.artefacts.get(ref.sha256), ref.sha256, ref.size)
             self.pushed.add(ref.sha256)
 
+    def _bring(self, ref: FileRef, named: Sequence[Variant], row: LaunchRow) -> None:
+        """A full board gives up what it has not used for longest, but nothing that the variants `named` need."""
+        try:
+            self._push(ref, row.run)
+        except DiskFull:
+            if not self._make_room(ref, named, row):
+                raise
+            self._push(ref, row.run)
+
+    def _make_room(self, ref: FileRef, named: Sequence[Variant], row: LaunchRow) -> bool:
+        """Whether anything went. What is not kept is forgotten: pushing or laying out again finds out what is there."""
+        keep = {needed.sha256 for variant in named for needed in (*variant.files, *inputs_of(variant, row))}
+        self.expect(f"room for {ref.name}", self.world.pace.prepare_s, row.run)
+        evicted = self.session.evict(ref.size, sorted(keep))
+        self.pushed &= keep
+        self.laid &= {variant.sha256 for variant in named}
+        return evicted.files > 0
+
     def _lay(self, variants: Iterable[Variant], inputs: Iterable[FileRef], run: str) -> None:
         self.expect("the preparation of the files", self.world.pace.prepare_s, run)
         layouts = [_layout(variant) for variant in variants]
         self.session.prepare(layouts, [ref.sha256 for ref in inputs])
         self.laid.update(layout["sha256"] for layout in layouts)
+
+
+def opening(board: Json, base: str, fence: int, world: World) -> wire.Open:
+    """The runtime `default` is the agent's to find: laid out on the board, or the interpreter's own."""
+    runtime = board.get("runtime")
+    return wire.Open(
+        wire.VERSION, fence, base, str(board.get("sysroot") or "/"),
+        runtime=None if runtime == "default" else runtime, deadman_s=world.pace.deadman_s, farm=world.farm,
+    )  # fmt: skip
 
 
 def feeds_of(variant: Variant, row: LaunchRow) -> Feeds:

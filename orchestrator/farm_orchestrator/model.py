@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, Self
 
-from farm_reports.tables import Summary
+from farm_reports.tables import Figures, Summary
 
 Json = dict[str, Any]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -78,7 +78,7 @@ class Point(_Document):
 
 @dataclass(frozen=True)
 class Recipe(_Document):
-    """A preset: durations in seconds. `compare` False (mlperf): absolute figures only."""
+    """A preset: durations in seconds. `compare` False (mlperf): absolute figures only; `rows_s`: for labelled rows."""
 
     preset: str
     warmup_s: float
@@ -91,6 +91,7 @@ class Recipe(_Document):
     warmup_iterations: int = 10
     min_iterations: int = 50
     load_budget_s: float = 120.0
+    rows_s: float = 600.0
 
 
 PRESETS = {
@@ -146,6 +147,7 @@ class Variant(_Document):
     parent: str | None = None
     recipe: str | None = None
     findings: tuple[Json, ...] = ()
+    ir: int = 0
 
     @property
     def bytes(self) -> int:
@@ -193,8 +195,8 @@ FLOOR = "@floor"  # cannot stand in a user's name
 
 
 @dataclass(frozen=True)
-class LaunchRow:
-    """A launch as the store has it."""
+class _Course:
+    """What a launch is and what became of it, but for its figures."""
 
     id: int
     run: str
@@ -217,15 +219,12 @@ class LaunchRow:
     file: str | None = None
     file_sha256: str | None = None
     transcript_sha256: str | None = None
-    n: int | None = None
-    n_eff: float | None = None
-    p50_ns: int | None = None
-    p90_ns: int | None = None
-    p95_ns: int | None = None
-    p99_ns: int | None = None
-    mean_ns: int | None = None
-    min_ns: int | None = None
-    max_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class LaunchRow(Figures, _Course):
+    """A launch as the store has it."""
+
     facts: Json = field(default_factory=dict)
     findings: tuple[Json, ...] = ()
 
@@ -264,6 +263,7 @@ class Lost:
 
 
 Outcome = Measured | Failed | Lost
+NOT_SUPPORTED = "NOT_SUPPORTED"  # kind of a failure: this board's onnxruntime cannot load the model
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,9 +49,19 @@ def build(store: Store, run: str, runs: Path, cas: Path, out: Path | None = None
     folder = runs / run
     stored.compact(folder, found.launches)
     timed = samples(folder, found.launches)
-    results = judge(tables(found, scores(found, stored.Artefacts(cas)), timed))
+    results = judge(tables(found, scores(found, stored.Artefacts(cas), folder / "all_rows"), timed))
     write(folder, results, pooled(found.launches, timed))
     _remember(store, found, results)
+    if out is not None:
+        _copy(folder, out)
+    return results
+
+
+def written(folder: Path, out: Path | None = None) -> Results:
+    """The results that are in the run's folder; copies of its files go to `out`."""
+    from farm_reports.results import Results
+
+    results = Results.model_validate_json((folder / "results.json").read_text(encoding="utf-8"))
     if out is not None:
         _copy(folder, out)
     return results
@@ -88,8 +98,11 @@ def tables(found: Stored, scored: Mapping[tuple[str, str], Json], timed: Mapping
     )
 
 
-def scores(found: Stored, artefacts: stored.Artefacts) -> dict[tuple[str, str], Json]:
-    """(board, variant) -> the accuracy object, from the outputs that the boards sent."""
+def scores(found: Stored, artefacts: stored.Artefacts, kept: Path) -> dict[tuple[str, str], Json]:
+    """(board, variant) -> the accuracy object, from the outputs that the boards sent.
+
+    Where a board ran only the first rows, all of them run here, once: their outputs lie in `kept`.
+    """
     from farm_orchestrator.variants.score import score
 
     labels = found.run.facts["labels"]
@@ -101,10 +114,50 @@ def scores(found: Stored, artefacts: stored.Artefacts) -> dict[tuple[str, str], 
         return {}
     truth = artefacts.get(labels["sha256"])
     baseline = found.parts[0].part.baseline
-    return {
+    scored = {
         (board, name): accuracy
         for board, files in outputs.items()
         for name, accuracy in score(files, baseline, truth, labels).items()
+    }
+    return scored | _first_rows(found, scored, outputs, artefacts, kept)
+
+
+def _first_rows(
+    found: Stored,
+    scored: Mapping[tuple[str, str], Json],
+    outputs: Mapping[str, Mapping[str, Path]],
+    artefacts: stored.Artefacts,
+    kept: Path,
+) -> dict[tuple[str, str], Json]:
+    """The accuracy objects of boards that ran fewer rows than there are, with why, and with all rows on this machine."""
+    labels, part = found.run.facts["labels"], found.parts[0].part
+    cut = {key: each for key, each in scored.items() if each.get("rows") and each["rows"] < labels["rows"]}
+    if not cut:
+        return {}
+    from farm_orchestrator.variants.whole import compared, run_whole
+
+    names = sorted({name for _, name in cut})
+    every = [] if found.partial else [part.variant(name) for name in names]  # not beside launches that are timed
+    whole = run_whole(every, artefacts.get, kept, part.recipe.rows_s)
+    truth, reasons = artefacts.get(labels["sha256"]), _rows_reasons(found.launches)
+    return {
+        (board, name): {
+            **each,
+            "rows_asked": labels["rows"],
+            "rows_reason": reasons.get((board, name), "the board did not say why"),
+            "orchestrator": compared(outputs[board][name], whole[name], truth, labels["metric"])
+            if name in whole
+            else None,
+        }
+        for (board, name), each in cut.items()
+    }
+
+
+def _rows_reasons(rows: Iterable[LaunchRow]) -> dict[tuple[str, str], str]:
+    return {
+        (row.board, row.variant): str(row.facts["rows_reason"])[:200]
+        for row in rows
+        if row.phase == Phase.EVALUATE and row.state == State.DONE and row.facts.get("rows_reason")
     }
 
 
@@ -184,8 +237,7 @@ def _variants(variants: Iterable[Variant], facts: Json) -> tuple[VariantRecord, 
 
 
 def _launch(row: LaunchRow) -> LaunchRecord:
-    shared = LaunchRecord.__dataclass_fields__.keys() & LaunchRow.__dataclass_fields__.keys()
-    return LaunchRecord(**{name: getattr(row, name) for name in shared})
+    return LaunchRecord(**{field.name: getattr(row, field.name) for field in fields(LaunchRecord)})
 
 
 def _remember(store: Store, found: Stored, results: Results) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from farm_agents import wire
 from farm_orchestrator.errors import AgentLost, BoardError, Busy, DiskFull, NoRuntime, ReadOnly
@@ -20,6 +21,7 @@ REFUSALS: dict[str, type[BoardError]] = {
     "disk_full": DiskFull,
     "read_only": ReadOnly,
 }
+Reply = TypeVar("Reply", wire.Ready, wire.Evicted)
 Note = Callable[[str, bytes], None]  # (who speaks, what was said): the transcript of a launch
 
 
@@ -33,25 +35,25 @@ class Session:
         self.lines = stream.lines()
         self.lock = threading.Lock()
 
-    def hello(self) -> wire.Hello:
+    def hello(self, opening: wire.Open) -> wire.Hello:
         """The agent's answer to `open`. Raises Busy, NoRuntime or AgentLost, as it refused."""
+        self.send(opening)
         answer = self._after_banner()
         if isinstance(answer, wire.Refused):
-            raise refusal(self.board, answer)
+            raise refusal(self.board, answer, opening.runtime)
         if not isinstance(answer, wire.Hello):
             raise AgentLost(self.board, f"the agent opened with '{_kind(answer)}' instead of 'hello'")
         return self._believed(answer)
 
     def prepare(self, variants: Sequence[Json], files: Sequence[str]) -> None:
         """Lay out what was pushed. Raises AgentLost where a file is gone again."""
-        self.send(wire.Prepare(list(variants), list(files)))
-        answer = self._decoded(self._line())
-        if isinstance(answer, wire.Refused):
-            raise refusal(self.board, answer)
-        if not isinstance(answer, wire.Ready):
-            raise AgentLost(self.board, f"the agent answered 'prepare' with '{_kind(answer)}'")
+        answer = self._ask(wire.Prepare(list(variants), list(files)), wire.Ready)
         if answer.missing:
             raise AgentLost(self.board, f"gone from the board after the push: {', '.join(answer.missing)[:200]}")
+
+    def evict(self, size: int, keep: Sequence[str]) -> wire.Evicted:
+        """Make room for a file of `size` bytes, at the cost of what was unused for longest and is not in `keep`."""
+        return self._ask(wire.Evict(size, list(keep)), wire.Evicted)
 
     def run(self, job: wire.Job, note: Note) -> Answer:
         """One launch; every line is noted before it is interpreted."""
@@ -93,6 +95,16 @@ class Session:
     def close(self) -> None:
         self.stream.close()
 
+    def _ask(self, message: wire.Message, expected: type[Reply]) -> Reply:
+        """The one answer to a message. Raises what a refusal means, or AgentLost."""
+        self.send(message)
+        answer = self._decoded(self._line())
+        if isinstance(answer, wire.Refused):
+            raise refusal(self.board, answer)
+        if not isinstance(answer, expected):
+            raise AgentLost(self.board, f"the agent answered '{_kind(message)}' with '{_kind(answer)}'")
+        return answer
+
     def _after_banner(self) -> wire.Message:
         """The first message; a login shell may print before it."""
         skipped = 0
@@ -109,7 +121,7 @@ class Session:
     def _unborn(self) -> BoardError:
         tail = self.stream.stderr_tail().strip()[-500:]
         if self.stream.exit_code() in NO_PYTHON:
-            return NoRuntime(self.board, f"Python did not start: {tail}", mend="set the board's field `python`")
+            return NoRuntime(self.board, f"Python did not start: {tail}", mend=bootstrapping(self.board))
         return AgentLost(self.board, f"the agent ended before its first word: {tail or 'nothing on stderr'}")
 
     def _decoded(self, line: bytes) -> wire.Message:
@@ -144,10 +156,17 @@ class Session:
         return hello
 
 
-def refusal(board: str, refused: wire.Refused) -> BoardError:
-    """Reasons of the agent that are no known word are an agent lost."""
+def refusal(board: str, refused: wire.Refused, runtime: str | None = None) -> BoardError:
+    """Reasons of the agent that are no known word are an agent lost. `runtime`: the one that was asked for."""
     error = REFUSALS.get(refused.reason, AgentLost)
-    return error(board, f"the agent refused: {refused.reason} {refused.detail}".strip()[:500])
+    mend = bootstrapping(board, runtime) if error is NoRuntime else None
+    return error(board, f"the agent refused: {refused.reason} {refused.detail}".strip()[:500], mend=mend)
+
+
+def bootstrapping(board: str, runtime: str | None = None) -> str:
+    """How a board without a runtime gets one."""
+    named = f" --runtime {runtime}" if runtime else ""
+    return f"make it ready: farm boards bootstrap {board}{named}, or set the board's field `python`"
 
 
 def _kind(message: wire.Message) -> str:

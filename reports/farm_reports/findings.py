@@ -21,6 +21,7 @@ class Name(StrEnum):
     DENORMALS = "DENORMALS"
     NON_FINITE = "NON_FINITE"
     SMALL_DATASET = "SMALL_DATASET"
+    FIRST_ROWS = "FIRST_ROWS"
     BOARD_DIFFERS = "BOARD_DIFFERS"
     FEW_ITERATIONS = "FEW_ITERATIONS"
     TIMER = "TIMER"
@@ -36,6 +37,7 @@ TEXTS = {
     Name.DENORMALS: "Inputs or outputs hold subnormal numbers, which some processors handle slowly.",
     Name.NON_FINITE: "An output holds NaN or infinity.",
     Name.SMALL_DATASET: "The dataset is too small to resolve the accuracy limit.",
+    Name.FIRST_ROWS: "The board ran only the first rows of the dataset.",
     Name.BOARD_DIFFERS: "The board's outputs differ from those of the machine that checked the variant.",
     Name.FEW_ITERATIONS: "A slot ended with fewer than 50 iterations.",
     Name.TIMER: "The board's clock is coarse against one iteration.",
@@ -51,6 +53,7 @@ DO = {
     Name.DENORMALS: "Give a range or an input file that is like the real data.",
     Name.NON_FINITE: "Look for overflow: fp16 and int8 conversions of wide ranges are the usual cause.",
     Name.SMALL_DATASET: "Give more labelled rows, or allow a larger difference.",
+    Name.FIRST_ROWS: "Read the interval, which is that of the rows that ran; a smaller dataset runs whole.",
     Name.BOARD_DIFFERS: "Compare the accuracy on this board before you ship the variant there.",
     Name.FEW_ITERATIONS: "Use a preset with longer slots.",
     Name.TIMER: "Trust ratios of this board only where they are large.",

@@ -170,17 +170,33 @@ class Launches(_Part):
     lost: int
 
 
+class Quantile(Value):
+    """`upper`: the one-sided 99 % upper bound that MLPerf's early stopping gives; only where nothing is compared."""
+
+    upper: float | None = None
+
+
 class Latency(_Part):
     p50: Value
-    p90: Value
-    p95: Value
-    p99: Value
+    p90: Quantile
+    p95: Quantile
+    p99: Quantile
+
+
+class AllRows(_Part):
+    """The whole dataset on the machine that started the run; `agreement` with the board on the rows that ran there."""
+
+    rows: int | None = None
+    value: float | None = None
+    agreement: float | None = None
+    reason: str | None = None
 
 
 class Accuracy(_Part):
     """top1 or mae where there are labels (`metric` null: none, and nothing is called accuracy).
 
     `resolution_pt`: half-width of the 95 % interval of `delta_pt`, the smallest difference the rows can tell.
+    `rows_asked` and `rows_reason` where the board ran only the first `rows`; then `orchestrator` is the rest of the story.
     """
 
     metric: str | None
@@ -194,6 +210,9 @@ class Accuracy(_Part):
     cosine: float | None = None
     ece: float | None = None
     rows: int | None = None
+    rows_asked: int | None = None
+    rows_reason: str | None = None
+    orchestrator: AllRows | None = None
     mcnemar_p: float | None = None
     resolution_pt: float | None = None
     reason: str | None = None

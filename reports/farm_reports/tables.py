@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,27 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class LaunchRecord:
+class Figures:
+    """A `Summary`, or None throughout: the one list of the figures that a launch has as columns, wherever it lies."""
+
+    n: int | None = None
+    n_eff: float | None = None
+    p50_ns: int | None = None
+    p90_ns: int | None = None
+    p95_ns: int | None = None
+    p99_ns: int | None = None
+    mean_ns: int | None = None
+    min_ns: int | None = None
+    max_ns: int | None = None
+
+
+def figure_types() -> dict[str, type]:
+    """By the name of the figure: int or float."""
+    return {name: get_args(hint)[0] for name, hint in get_type_hints(Figures).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchRecord(Figures):
     """One launch, whatever its state. Times in ns; `facts` as the agent sent them (units in the names)."""
 
     id: int
@@ -45,15 +65,6 @@ class LaunchRecord:
     outcome: str | None = None
     dropped: str | None = None
     boot_id: str | None = None
-    n: int | None = None
-    n_eff: float | None = None
-    p50_ns: int | None = None
-    p90_ns: int | None = None
-    p95_ns: int | None = None
-    p99_ns: int | None = None
-    mean_ns: int | None = None
-    min_ns: int | None = None
-    max_ns: int | None = None
     facts: Json = field(default_factory=dict)
     findings: tuple[Json, ...] = ()
 

@@ -37,12 +37,14 @@ BENCHES = (
     Bench("connections", "200 SSH connections", connections.two_hundred),
     Bench("start", "`farm run` to the first job", command.first_job),
     Bench("help", "`farm --help`", command.help_text),
+    Bench("memory", "memory of `farm run`", command.memory),
     Bench("recovery", "recovery from kill -9 of the worker", command.recovery),
     Bench("interrupt", "Ctrl-C", interrupt.once_and_twice),
     Bench("lab", "`farm lab up` and `down`", lab.three_boards),
     Bench("writer", "SQLite writer", writer.sixteen_threads),
     Bench("page", "rendering of the page", pages.two_sizes),
     Bench("demo", "`make demo`", install.demo),
+    Bench("first-hour", "README to the first verdict", install.first_hour),
     Bench("footprint", "installed footprint", install.footprint),
 )
 

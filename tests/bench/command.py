@@ -14,11 +14,12 @@ from bench.figures import middle, worst
 from bench.rows import Row, at_most, measured
 from farm_orchestrator.reconcile import TICK_S
 from farm_orchestrator.store.leases import TTL_S
-from run_support import Desk, wait_for, worker
+from run_support import DIGITS, QUICK, Desk, wait_for, worker
 
 WORKER_START_S = 1.2
 DEADLINE_S = 60.0
 HELPS = 4  # calls a round: it is short
+MEMORIES = 3  # the peak hardly varies
 
 
 def first_job(folder: Path, rounds: int) -> list[Row]:
@@ -32,6 +33,13 @@ def help_text(folder: Path, rounds: int) -> list[Row]:
     times = [_help_cpu_s() for _ in range(rounds * HELPS)]
     how = "user and system time of the process"
     return [measured("`farm --help`, CPU time", middle(times, "s", 3), "s", at_most(0.1), versus=how)]
+
+
+def memory(folder: Path, rounds: int) -> list[Row]:
+    """Of the largest process: the command, or one that it started and saw end."""
+    peaks = [_peak_mb(new_desk(folder / str(number))) for number in range(min(rounds, MEMORIES))]
+    how = "two variants on this machine; the command itself or its worker"
+    return [measured("`farm run`, peak memory of the largest process", worst(peaks, "MB", 1), "MB", versus=how)]
 
 
 def recovery(folder: Path, rounds: int) -> list[Row]:
@@ -61,6 +69,20 @@ def _help_cpu_s() -> float:
     if child.returncode != 0:
         raise RuntimeError(f"farm --help ended with {child.returncode}")
     return used.ru_utime + used.ru_stime
+
+
+def _peak_mb(desk: Desk) -> float:
+    program = Path(sys.executable).parent / "farm"
+    models = (DIGITS / "fp32.onnx", DIGITS / "int8.onnx")
+    with (desk.folder / "said").open("wb") as said:
+        child = subprocess.Popen(
+            [program, "run", *models, *QUICK], cwd=desk.folder, env=desk.env, stdout=said, stderr=said
+        )
+        _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise RuntimeError(f"farm run ended with {child.returncode}")
+    return used.ru_maxrss * 1024 / 1e6
 
 
 def _recovery_s(desk: Desk) -> float:

@@ -76,5 +76,5 @@ def _hodges_lehmann(pairs: Floats) -> tuple[float, float, float]:
 
 
 def _pairs(values: Floats) -> str:
-    few = values.size < signed_rank.blocks_for(SIDE)
+    few = signed_rank.cut(values.size, SIDE) == 0
     return f"{values.size} pairs" + (", too few for an interval" if few else "")

@@ -18,6 +18,7 @@ import farm_reports
 from bench.desks import DEMO, new_desk
 from bench.figures import exactly
 from bench.rows import Row, at_most, measured
+from documents_support import walk
 from run_support import DIGITS
 
 PROJECT = "benchfarm"
@@ -33,6 +34,17 @@ def demo(folder: Path, rounds: int) -> list[Row]:
     if said.code != 0:
         raise RuntimeError(f"the demo ended with {said.code}: {said.err[-500:]}")
     return [measured("`make demo` after set-up", exactly(took_s, "1 run"), "s", at_most(120))]
+
+
+def first_hour(folder: Path, rounds: int) -> list[Row]:
+    """From the sources in an empty home to the end of the README's first run, once."""
+    del rounds
+    walked = walk(folder)
+    wrong = [f"{line}: {code}" for line, code in walked.codes if code != 0]
+    if wrong:
+        raise RuntimeError("; ".join(wrong))
+    how = "its first hour typed word for word: install, two virtual boards, init, bootstrap, doctor, run"
+    return [measured("README to the first verdict", exactly(walked.took_s, "1 run"), "s", at_most(300), versus=how)]
 
 
 def footprint(folder: Path, rounds: int) -> list[Row]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,15 +18,19 @@ from onnx import helper, numpy_helper
 
 from agents_support import Board, Client, identity, ones, save_arrays, save_model, tensor
 from bench import machine
-from bench.figures import difference, exactly, interleaved, middle, ratio
+from bench.figures import Figure, difference, exactly, interleaved, middle, ratio
 from bench.rows import Row, at_most, below, measured
 from farm_orchestrator import bundle
 from run_support import DIGITS
 
 HERE = Path(__file__).parent
 LOOP = HERE / "reference_loop.c"
+SPIN = HERE / "reference_spin.py"
 FLOOR_LAUNCHES = 5
+MOST_FLOORS = 40
+STEADY = 1.1  # two spins that agree so far were run at one speed; a shared core changes it by half and more
 TIMES = {"warmup_s": 0.5, "slot_s": 1.0}
+BRIEF = {"warmup_s": 0.1, "slot_s": 0.3}  # a shared core keeps its speed for fractions of a second
 PATIENCE_S = 120.0
 US = 1e3  # nanoseconds
 
@@ -37,6 +42,24 @@ class Task:
     model: Path
     arrays: Path
     slow: bool
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A launch of Identity between two spins: loops of plain Python on the same CPU, which feel the machine alone."""
+
+    before_ns: float
+    launch_ns: float
+    after_ns: float
+
+    @property
+    def steady(self) -> bool:
+        return max(self.before_ns, self.after_ns) <= STEADY * min(self.before_ns, self.after_ns)
+
+    @property
+    def spins(self) -> float:
+        """The launch's latency in units of the spins around it."""
+        return self.launch_ns / math.sqrt(self.before_ns * self.after_ns)
 
 
 @dataclass(frozen=True)
@@ -53,12 +76,44 @@ def floor(folder: Path, rounds: int) -> list[Row]:
     del rounds
     task = Task(identity(folder / "identity.onnx"), ones(folder / "x.npz"), slow=False)
     agent = bundle.build(folder)
-    p50_us = [farm_p50_ns(agent, task) / US for _ in range(FLOOR_LAUNCHES)]
-    share = (max(p50_us) - min(p50_us)) / float(np.median(p50_us)) * 100
+    taken = floors(lambda: farm_p50_ns(agent, task, BRIEF), lambda: other_p50_ns([str(SPIN)], task, BRIEF))
+    launches_us = [each.launch_ns / US for each in taken]
+    versus = f"plain Python around each launch; in us the launches spread by {_spread(launches_us):.0f} %"
     return [
-        measured("floor of the runner, p50", middle(p50_us, "us"), "us", versus="Identity on 64 floats"),
-        measured("floor of the runner, spread", exactly(share, f"{FLOOR_LAUNCHES} launches"), "%", below(20)),
+        measured("floor of the runner, p50", middle(launches_us, "us"), "us", versus="Identity on 64 floats"),
+        measured("floor of the runner, spread", spread_of(taken), "%", below(20), versus=versus),
     ]
+
+
+def floors(launch: Callable[[], float], spin: Callable[[], float]) -> list[Floor]:
+    """Launches until enough of them count, each between two spins; the spin after one is the spin before the next."""
+    taken: list[Floor] = []
+    before_ns = spin()
+    while sum(floor.steady for floor in taken) < FLOOR_LAUNCHES and len(taken) < MOST_FLOORS:
+        launch_ns, after_ns = launch(), spin()
+        taken.append(Floor(before_ns, launch_ns, after_ns))
+        before_ns = after_ns
+    return taken
+
+
+def spread_of(taken: Sequence[Floor]) -> Figure:
+    """Over the launches during which the CPU kept its speed; the spin says so, never the launch itself.
+
+    Raises RuntimeError where the CPU kept it too rarely.
+    """
+    counted = [floor for floor in taken if floor.steady]
+    if len(counted) < FLOOR_LAUNCHES:
+        raise RuntimeError(f"the CPU changed its speed during {len(taken) - len(counted)} of {len(taken)} launches")
+    spins = [ns for floor in taken for ns in (floor.before_ns, floor.after_ns)]
+    note = f"{len(counted)} launches, {len(taken) - len(counted)} more left out: the CPU changed its speed"
+    return exactly(
+        _spread([floor.spins for floor in counted]), f"{note}; plain Python spread by {_spread(spins):.0f} %"
+    )
+
+
+def _spread(values: Sequence[float]) -> float:
+    """The range in percent of the median."""
+    return (max(values) - min(values)) / float(np.median(values)) * 100
 
 
 def against_loadgen(folder: Path, rounds: int) -> list[Row]:
@@ -128,21 +183,21 @@ def _noise(*shape: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[n
     return np.random.default_rng(seed).random(shape, np.float32)
 
 
-def farm_p50_ns(agent: Path, task: Task) -> float:
+def farm_p50_ns(agent: Path, task: Task, times: Mapping[str, float] = TIMES) -> float:
     """One launch of the real agent: supervisor, fresh runner, samples over the wire."""
     client = Client([sys.executable, "-I", str(agent)], Board(agent.parent / "base"))
     try:
         client.open()
-        recipe = {**TIMES, "slot_cap_s": 3.0}
+        recipe = {**times, "slot_cap_s": 3.0}
         launch = client.launch(task.model, task.arrays, recipe=recipe, point={"cpus": str(machine.last_cpu())})
         return float(np.median(launch.latency_ns))
     finally:
         client.close()
 
 
-def other_p50_ns(program: Sequence[str], task: Task) -> float:
+def other_p50_ns(program: Sequence[str], task: Task, times: Mapping[str, float] = TIMES) -> float:
     """The same on the other side: a fresh interpreter, pinned, warmed up and timed as long."""
-    asked = {"model": str(task.model), "arrays": str(task.arrays), "cpu": machine.last_cpu(), **TIMES}
+    asked = {"model": str(task.model), "arrays": str(task.arrays), "cpu": machine.last_cpu(), **times}
     said = subprocess.run(
         [sys.executable, "-I", *program, json.dumps(asked)],
         check=False, capture_output=True, text=True, timeout=PATIENCE_S,

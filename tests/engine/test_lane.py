@@ -120,15 +120,37 @@ def test_runs_that_reach_the_board_in_another_way_get_a_slice_of_their_own(tmp_p
     assert {row.state for row in store.launches(farm.store, "20260101-000001-beef")} == {State.DONE}
 
 
-def test_a_variant_that_does_not_load_fails_alone(tmp_path: Path) -> None:
+def test_a_variant_that_does_not_load_on_the_board_is_not_run_there_and_stops_nobody(tmp_path: Path) -> None:
     farm = poisoned(tmp_path, "bad")
     with world_of(farm) as world:
         drained(world)
     assert [row.phase for row in farm.rows(variant="bad", state=State.FAILED)] == [0]
     assert {row.state for row in farm.rows(variant="bad", phase=3)} == {State.SKIPPED}
     assert {row.state for row in farm.rows(variant="good")} == {State.DONE}
-    assert {cell.variant: cell.state for cell in store.cells(farm.store, support.RUN)}["bad"] == "failed"
+    cell = {cell.variant: cell for cell in store.cells(farm.store, support.RUN)}["bad"]
+    assert cell.state == "not_run"
+    assert "not supported by onnxruntime " in (cell.reason or "")
+    assert " on this board: INVALID_GRAPH: " in (cell.reason or "")
     assert all(row.transcript_sha256 for row in farm.rows(state=State.FAILED))
+
+
+def test_a_model_too_new_for_the_boards_runtime_is_told_with_both_numbers_and_never_pushed(tmp_path: Path) -> None:
+    artefacts = Artefacts(tmp_path / ".farm" / "cas")
+    (tmp_path / "models").mkdir()
+    good = variant(artefacts, tmp_path / "models", "good", "Abs")
+    new = replace(variant(artefacts, tmp_path / "models", "new", "Neg"), opset=99)
+    farm = make_farm(tmp_path, blocks=1, variants=[good, new])
+    with world_of(farm) as world:
+        drained(world)
+    cell = {cell.variant: cell for cell in store.cells(farm.store, support.RUN)}["new"]
+    assert cell.state == "not_run"
+    assert "has opset 99; onnxruntime" in (cell.reason or "")
+    assert " on this board takes " in (cell.reason or "")
+    base = Path(farm.parts[0].board["base"])
+    assert (base / "cas" / good.sha256[:2] / good.sha256).exists()
+    assert not (base / "cas" / new.sha256[:2] / new.sha256).exists()
+    assert {row.state for row in farm.rows(variant="good")} == {State.DONE}
+    assert {row.outcome for row in farm.rows(variant="new", phase=0)} == {"NOT_SUPPORTED"}
 
 
 def test_a_baseline_that_does_not_load_ends_the_part(tmp_path: Path) -> None:

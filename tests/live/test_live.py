@@ -12,7 +12,7 @@ from rich.console import Console
 from farm_orchestrator.cli.live import EVERY_S, LiveView, PlainView, QuietView, is_interactive, make_view, terminal
 from farm_orchestrator.cli.provisional import figures
 from farm_orchestrator.cli.screen import Frame, draw
-from farm_orchestrator.store import BoardView, Snapshot
+from farm_orchestrator.store import BoardView, Running, Snapshot
 from live_support import HOSTILE, NOW, STATES, board, median, snapshot
 
 ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
@@ -63,7 +63,28 @@ def test_a_run_with_room_shows_title_bar_grid_legend_attention_and_table() -> No
     assert "■ 1 done   ▣ 1 running   ◆ 1 waiting   · 1 queued   ✕ 1 lost" in text
     assert "rpi5-004  lost    host key changed; try: farm boards probe rpi5-004" in text
     assert "rpi5-002  waiting link_lost: loss 2, tried again in 40 s" in text
-    assert re.search(r"v2 rpi5-000 +2 +1\.3\d ms  0\.3\d\d \(0\.3\d\d to 0\.3\d\d\)", text)
+    assert re.search(r"provisional +launches +p50  x v0\n", text)
+    assert re.search(r"v2 rpi5-000 +2 +1\.3\d ms  [23]\.\d\d \([23]\.\d\d to [23]\.\d\d\)", text)
+
+
+def test_few_boards_are_told_by_name_with_what_each_is_at() -> None:
+    def at(name: str, phase: int, variant: str) -> BoardView:
+        return replace(board(name, "running"), running=Running(variant, "p", phase, 4, 0, NOW))
+
+    boards = (at("a", 0, "@floor"), at("bb", 1, "fp32"), at("c", 3, "int8"), board("d", "queued"))
+    lines = drawn(replace(snapshot(0), boards=boards), 80, 24)
+    assert lines[3:7] == [
+        "  ▣ a   trying the loop itself",
+        "  ▣ bb  scoring fp32",
+        "  ▣ c   timing int8",
+        "  · d   queued",
+    ]
+    assert "running" not in "\n".join(drawn(replace(snapshot(0), boards=boards[:3]), 80, 24))
+
+
+def test_a_single_block_has_no_range() -> None:
+    (row,) = [line for line in drawn(snapshot(1, blocks=1), 80, 24) if "v2" in line]
+    assert re.search(r"[23]\.\d\d$", row)
 
 
 def test_of_a_point_only_what_differs_on_one_board_is_told() -> None:

@@ -226,6 +226,9 @@ def test_points_are_told_apart_by_what_differs_and_the_winner_is_at_its_own() ->
 def test_without_comparisons_the_page_shows_absolute_figures_only() -> None:
     html = rendered(without_comparisons())
     assert "Absolute figures, without a comparison." in html
+    assert '<th scope="col" class="r">p90, MLPerf</th>' in html
+    assert "99\u00a0% upper bound" in html
+    assert "p90, MLPerf" not in rendered(grid(2, 6)), "beside comparisons it says nothing"
     assert "faster" not in " ".join(Tags(html[html.index('<section id="matrix"') :]).words)
     assert 'id="m-x"' not in html
 

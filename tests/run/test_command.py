@@ -27,7 +27,7 @@ def test_help_imports_nothing_heavy(desk: Desk) -> None:
         (["run"], ["say what to measure", "farm run DIR"]),
         (["run", "nowhere"], ["nowhere"]),
         (["run", str(DIGITS), "--baseline", "fp99"], ["fp99", "there are distilled"]),
-        (["run", str(DIGITS), "--boards", "rpi5"], ["rpi5", "local"]),
+        (["run", str(DIGITS), "--boards", "rpi5-*"], ["rpi5-*", "an inventory"]),
         (["run", str(DIGITS), "--inventory", "none.yaml"], ["none.yaml"]),
         (["run", str(DIGITS), "--max-blocks", "3"], ["cannot reach a verdict", "--max-blocks 8"]),
         (["run", str(DIGITS), "--preset", "mlperf"], ["cannot judge a limit"]),

@@ -360,3 +360,27 @@ def test_the_smallest_effect_grows_with_the_noise() -> None:
 
 
 # findings
+
+
+def one_long_launch(iterations: int, *, compare: bool) -> Results:
+    rng = np.random.default_rng(5)
+    record = launch(1, "rpi5", "fp32", 10, 4e6, n=iterations)
+    timed = {1: (4e6 * rng.lognormal(0, 0.05, iterations)).astype(np.int64)}
+    return judge.results(tables([record], names=("fp32",), compare=compare, planned=1, max_blocks=1, samples=timed))
+
+
+def test_absolute_tails_come_with_the_bound_by_which_mlperf_publishes_them() -> None:
+    found = cell(one_long_launch(3000, compare=False), "fp32").latency_ms
+    for tail in (found.p90, found.p95, found.p99):
+        assert tail.value is not None
+        assert tail.upper is not None
+        assert tail.value < tail.upper < 1.05 * tail.value
+    few = cell(one_long_launch(100, compare=False), "fp32").latency_ms
+    assert few.p90.value is None, "n_eff 100 is below the floor of an interval"
+    assert few.p90.upper is not None, "MLPerf asks for 64"
+    assert few.p95.upper is None
+
+
+def test_where_variants_are_compared_no_tail_has_that_bound() -> None:
+    found = cell(one_long_launch(3000, compare=True), "fp32").latency_ms
+    assert [tail.upper for tail in (found.p90, found.p95, found.p99)] == [None, None, None]

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from farm_reports import judge
-from farm_reports.tables import LaunchRecord, Tables
-from tables_support import NAMES, cell, launch, launches, score, tables, word
+from farm_reports.tables import CellRecord, LaunchRecord, Tables
+from tables_support import NAMES, POINT, cell, launch, launches, score, tables, word
 
 DEMO = {"latency_p50": "20ms", "accuracy": "-1pt", "size": "1MB"}
 
@@ -48,6 +48,41 @@ def test_a_dataset_that_cannot_resolve_the_accuracy_limit_is_named(resolution: f
     results = judge.results(tables(scores=scores, limits={"accuracy": "-0.3pt"}))
     texts = [f.text for f in cell(results, "int8").findings if f.name == "SMALL_DATASET"]
     assert texts == (["497 rows tell differences from 0.9 pt on; the limit is -0.3 pt."] if found else [])
+
+
+def of_rows(**whole: object) -> dict[str, str]:
+    """Findings of int8 where the board ran 120 of 497 rows."""
+    cut = {"rows": 120, "rows_asked": 497, "rows_reason": "600 s were over", "orchestrator": whole or None}
+    results = judge.results(tables(scores={("rpi5", name): {**score(name), **cut} for name in NAMES}))
+    return {finding.name: finding.text for finding in cell(results, "int8").findings}
+
+
+def test_a_board_that_ran_the_first_rows_says_how_many_of_how_many_and_why() -> None:
+    assert of_rows()["FIRST_ROWS"] == "Scored on the first 120 of 497 rows: 600 s were over."
+    told = of_rows(rows=497, value=0.994, agreement=0.996)
+    assert "On the machine that started the run 497 rows give 99.4%." in told["FIRST_ROWS"]
+    assert "BOARD_DIFFERS" not in told
+
+
+def test_a_board_that_gives_other_classes_than_the_orchestrator_differs() -> None:
+    told = of_rows(rows=497, value=0.994, agreement=0.99)
+    assert told["BOARD_DIFFERS"].startswith("Board and orchestrator agree on 99.0% of the 120 rows")
+
+
+def test_a_shipped_variant_that_the_boards_runtime_cannot_take_is_not_run_and_fails_its_gates() -> None:
+    why = "has opset 23; onnxruntime 1.19.2 on this board takes 21 at most"
+    refused = launch(
+        900, "rpi5", "int8", 1, 0, phase=0, kind="evaluate", state="failed", outcome="NOT_SUPPORTED", n=None
+    )
+    cells = tuple(
+        CellRecord("rpi5", name, POINT, *(("not_run", why) if name == "int8" else ())) for name in ("fp32", "int8")
+    )
+    records = [refused, *launches(names=("fp32",))]
+    results = judge.results(
+        tables(records, names=("fp32", "int8"), cells=cells, limits={"latency_p50": "20ms"}, ship=("int8",))
+    )
+    assert (cell(results, "int8").state, cell(results, "int8").reason) == ("not_run", why)
+    assert (results.verdict, results.gates[0].verdict) == ("failed", "failed")
 
 
 # partial runs

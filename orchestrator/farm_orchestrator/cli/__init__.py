@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -12,14 +13,18 @@ from farm_orchestrator.errors import FarmError
 
 # name -> (module, attribute, one line of help): `farm --help` needs none of the modules.
 COMMANDS = {
+    "init": ("farm_orchestrator.cli.init", "init", "Name your boards, try them, write inventory and settings."),
+    "doctor": ("farm_orchestrator.cli.doctor", "doctor", "Say what stands in the way of a run, and what mends it."),
     "run": ("farm_orchestrator.cli.run", "run", "Measure variants on boards and say what to ship."),
     "report": ("farm_orchestrator.cli.report", "report", "Build a run's report again from what is stored."),
+    "demo": ("farm_orchestrator.cli.demo", "demo", "Measure the example on this machine."),
     "runs": ("farm_orchestrator.cli.runs", "runs", "List the runs."),
-    "boards": ("farm_orchestrator.cli.boards", "boards", "List, probe and enrol boards."),
+    "boards": ("farm_orchestrator.cli.boards", "boards", "List, probe, enrol and prepare boards."),
     "lab": ("farm_orchestrator.cli.lab", "lab", "Start and stop virtual boards on this machine."),
     "schema": ("farm_orchestrator.cli.schema", "schema", "Print the JSON Schema of a file format."),
 }
 INTERRUPTED = 130
+TRACEBACK = "-vv"  # wherever it stands in the command line
 
 
 class LazyGroup(click.Group):
@@ -44,12 +49,10 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
+@click.option(TRACEBACK, is_flag=True, expose_value=False, help="Show where in the code an error came from.")
 @click.version_option(package_name="benchfarm", prog_name="farm")
-@click.pass_context
-def farm(ctx: click.Context, verbose: int) -> None:
+def farm() -> None:
     """Which variant of a model to ship on which board: a verdict that can be trusted."""
-    ctx.obj = {"verbose": verbose}
 
 
 def main() -> None:
@@ -60,10 +63,10 @@ def main() -> None:
 def call(arguments: list[str]) -> int:
     """Run one command; every failure becomes a text on stderr and an exit code."""
     try:
-        code: Any = farm.main(arguments, prog_name="farm", standalone_mode=False)
+        code: Any = farm.main(_plain(arguments), prog_name="farm", standalone_mode=False)
     except FarmError as error:
-        if _wants_traceback(arguments):
-            raise
+        if TRACEBACK in arguments:
+            traceback.print_exc()
         return _failed(str(error), error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -76,10 +79,10 @@ def call(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _plain(arguments: list[str]) -> list[str]:
+    return [argument for argument in arguments if argument != TRACEBACK]
+
+
 def _failed(text: str, code: int) -> int:
     click.echo(f"farm: {text}", err=True)
     return code
-
-
-def _wants_traceback(arguments: list[str]) -> bool:
-    return "-vv" in arguments or arguments.count("-v") + arguments.count("--verbose") > 1

@@ -15,7 +15,7 @@ from farm_orchestrator.cli.provisional import Figure, figures
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from farm_orchestrator.run import View
+    from farm_orchestrator.run.request import View
     from farm_orchestrator.store import Snapshot
 
 EVERY_S = 30.0

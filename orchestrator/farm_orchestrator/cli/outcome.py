@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from farm_orchestrator.run import Finished
+    from farm_orchestrator.run.request import Finished
     from farm_reports.figures import Clock
     from farm_reports.results import Cell, Results
 

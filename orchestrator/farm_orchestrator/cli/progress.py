@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm_orchestrator.model import State
+from farm_orchestrator.model import FLOOR, Phase, State
 
 if TYPE_CHECKING:
     from farm_orchestrator.store import BoardView, Snapshot
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 GLYPHS = {"done": "■", "running": "▣", "waiting": "◆", "queued": "·", "lost": "✕"}
 STYLES = {"done": "green", "running": "blue", "waiting": "yellow", "queued": "bright_black", "lost": "red"}
 FINISHED = (State.DONE, State.FAILED, State.SKIPPED)
+DOING: dict[int, str] = {Phase.CHECK: "trying", Phase.EVALUATE: "scoring", Phase.MEASURE: "timing"}
 OWED = (State.PENDING, State.RUNNING)
 
 
@@ -44,6 +45,14 @@ def state_of(board: BoardView, now: float) -> str:
     if board.losses and board.not_before is not None and board.not_before > now:
         return "waiting"
     return "queued"
+
+
+def doing(board: BoardView, state: str) -> str:
+    """What the board is at, where it is at something; else its state."""
+    if board.running is None:
+        return state
+    what = "the loop itself" if board.running.variant == FLOOR else board.running.variant
+    return f"{DOING.get(board.running.phase, 'running')} {what}"
 
 
 def states(snapshot: Snapshot) -> dict[str, str]:

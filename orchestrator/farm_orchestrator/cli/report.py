@@ -15,6 +15,6 @@ def report(run: str, out: Path | None, *, as_json: bool) -> int:
     """Build the report of RUN (an id, a unique prefix, or last) again; of a run still going: a partial one."""
     from farm_orchestrator import config
     from farm_orchestrator.cli.outcome import say
-    from farm_orchestrator.run import report_again
+    from farm_orchestrator.run.command import report_again
 
     return say(report_again(run, config.load(), out), as_json=as_json)

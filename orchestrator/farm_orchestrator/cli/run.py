@@ -11,7 +11,8 @@ from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import PRESETS
 
 if TYPE_CHECKING:
-    from farm_orchestrator.run import Request, View
+    from farm_orchestrator.config import Settings
+    from farm_orchestrator.run.request import Request, View
 
 
 def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, ...]:
@@ -26,8 +27,17 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
 @click.command(short_help="Measure variants on boards and say what to ship.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR | A.onnx B.onnx ...]")
 @click.option("--variants", type=click.Path(path_type=Path), metavar="DIR", help="Directory of .onnx variants.")
-@click.option("--inventory", type=click.Path(path_type=Path), metavar="FILE", help="Boards; without one: this machine.")
-@click.option("--boards", metavar="SELECT", help="Globs and labels, e.g. 'rpi5-*,site=lab,!rpi5-03'.")
+@click.option(
+    "--inventory",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Boards; without one: those of --boards, else this machine.",
+)
+@click.option(
+    "--boards",
+    metavar="SELECT",
+    help="Globs and labels: 'rpi5-*,site=lab,!rpi5-03'; without an inventory: pi@rpi5.local,jetson.",
+)
 @click.option("--baseline", metavar="NAME", help="The variant the others are compared with.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Warm-up, slot and blocks.  [standard; ci under CI]")
 @click.option("--max-blocks", type=click.IntRange(1), metavar="N", help="At most so many blocks per point.")
@@ -49,23 +59,38 @@ def run(paths: tuple[Path, ...], variants: Path | None, **options: Any) -> int:
     DIR holds one .onnx file per variant and, if you like, a variants.yaml; of single files the first is the baseline.
     """
     from farm_orchestrator import config
-    from farm_orchestrator.cli.outcome import say
-    from farm_orchestrator.run import dry_run, resume, start
 
     settings = config.load(inventory=options.pop("inventory"), preset=options.pop("preset"))
     again, dry, as_json, quiet = (options.pop(name) for name in ("resume", "dry_run", "as_json", "quiet"))
     if again:
         _check_alone(paths, variants)
-        return say(resume(again, settings, _view(quiet=quiet), options["out"]), as_json=as_json)
-    request = _request(paths, variants, options)
+        return _resume(again, settings, options["out"], quiet=quiet, as_json=as_json)
+    return measure(_request(paths, variants, options), settings, dry=dry, quiet=quiet, as_json=as_json)
+
+
+def measure(request: Request, settings: Settings, *, dry: bool, quiet: bool, as_json: bool) -> int:
+    """What is wrong with the command is told before anything heavy is imported."""
+    from farm_orchestrator.run.look import look
+
+    asked = look(request, settings)
+    from farm_orchestrator.cli.outcome import say
+    from farm_orchestrator.run.command import dry_run, start
+
     if dry:
-        click.echo(dry_run(request, settings))
+        click.echo(dry_run(asked))
         return 0
-    return say(start(request, settings, _view(quiet=quiet)), as_json=as_json)
+    return say(start(asked, settings, _view(quiet=quiet)), as_json=as_json)
+
+
+def _resume(run: str, settings: Settings, out: Path | None, *, quiet: bool, as_json: bool) -> int:
+    from farm_orchestrator.cli.outcome import say
+    from farm_orchestrator.run.command import resume
+
+    return say(resume(run, settings, _view(quiet=quiet), out), as_json=as_json)
 
 
 def _request(paths: tuple[Path, ...], variants: Path | None, options: dict[str, Any]) -> Request:
-    from farm_orchestrator.run import Request
+    from farm_orchestrator.run.request import Request
 
     if bool(paths) == bool(variants):
         raise UsageError(

@@ -18,7 +18,7 @@ def runs(*, as_json: bool) -> None:
     import json
 
     from farm_orchestrator import config
-    from farm_orchestrator.run import stored_runs
+    from farm_orchestrator.run.command import stored_runs
 
     rows = stored_runs(config.load())
     if as_json:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOM = 16  # rows below which a single line is all
 PER_ROW = 25
 ATTENTION = 5
+BY_NAME = 4  # so few boards are told one by one
 MARGIN = "  "
 
 
@@ -50,11 +51,12 @@ def _page(frame: Frame, width: int, rows: int) -> list[Text]:
     """By importance: head, legend, attention; the grid and the table take what is left."""
     head = [Text.assemble(("farm run  ", "bold"), plain(frame.title)), _bar(frame, width)]
     tail = _attention(frame)
-    legend: list[Text | str] = ["", _legend(frame.snapshot)]
+    few = len(frame.snapshot.boards) <= BY_NAME
+    legend: list[Text | str] = [] if few else ["", _legend(frame.snapshot)]
     room = rows - len(head) - len(legend) - len(tail)
-    grid = _grid(frame.snapshot, width, room - 1)
-    table = _table(frame, room - 1 - len(grid))
-    spaced: list[Text | str] = [*head, "", *grid, *legend, *tail, *table]
+    boards = _named(frame.snapshot) if few else _grid(frame.snapshot, width, room - 1)
+    table = _table(frame, room - 1 - len(boards))
+    spaced: list[Text | str] = [*head, "", *boards, *legend, *tail, *table]
     return [line if isinstance(line, Text) else Text(line) for line in spaced]
 
 
@@ -75,6 +77,19 @@ def _times(frame: Frame) -> str:
     done: Count = progress.count(frame.snapshot)
     left = progress.rough(progress.time_left_s(done, frame.at_start, frame.elapsed_s))
     return f"{progress.clock(frame.elapsed_s)} elapsed {left}".rstrip()
+
+
+def _named(snapshot: Snapshot) -> list[Text]:
+    """What each board is at."""
+    states = progress.states(snapshot)
+    width = max((len(plain(name)) for name in states), default=0)
+    return [
+        Text.assemble(
+            MARGIN, (f"{GLYPHS[states[board.board]]} ", STYLES[states[board.board]]),
+            f"{plain(board.board):<{width}}  {plain(progress.doing(board, states[board.board]))}",
+        )
+        for board in snapshot.boards
+    ]  # fmt: skip
 
 
 def _grid(snapshot: Snapshot, width: int, rows: int) -> list[Text]:
@@ -116,9 +131,9 @@ def _table(frame: Frame, rows: int) -> list[Text | str]:
     shown = frame.figures if len(frame.figures) <= room else frame.figures[: max(1, room - 1)]
     names = [_name(figure, frame.figures) for figure in shown]
     width = max(8, *map(len, names))
-    heading = f"{MARGIN}{'provisional':<{width}}  launches  {'p50':>9}  x baseline"
-    lines: list[Text | str] = ["", Text(heading, "bright_black")]
-    lines += [f"{MARGIN}{name:<{width}}  {f.launches:>8}  {progress.latency(f.p50_ns):>9}  {ratio(f)}".rstrip()
+    heading = f"{MARGIN}{'provisional':<{width}}  launches  {'p50':>9}  x {plain(frame.snapshot.baseline or '')}"
+    lines: list[Text | str] = ["", Text(heading.rstrip(), "bright_black")]
+    lines += [f"{MARGIN}{name:<{width}}  {f.launches:>8}  {progress.latency(f.p50_ns):>9}  {speed(f)}".rstrip()
               for name, f in zip(names, shown, strict=True)]  # fmt: skip
     more = len(frame.figures) - len(shown)
     return [*lines, f"{MARGIN}and {more} more"] if more and len(lines) < rows else lines
@@ -142,7 +157,9 @@ def _differing(figures: Sequence[Figure]) -> list[int]:
     return sorted({index for (_, index), values in seen.items() if len(values) > 1})
 
 
-def ratio(figure: Figure) -> str:
-    if figure.ratio is None:
+def speed(figure: Figure) -> str:
+    """How many times as fast as the baseline, as the outcome will write it; one block has no range."""
+    if figure.ratio is None or figure.low is None or figure.high is None:
         return ""
-    return f"{figure.ratio:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    middle = f"{1 / figure.ratio:.2f}"
+    return middle if figure.low == figure.high else f"{middle} ({1 / figure.high:.2f} to {1 / figure.low:.2f})"

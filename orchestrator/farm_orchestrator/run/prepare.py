@@ -10,9 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm_orchestrator import config
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS, FileRef, Json
+from farm_orchestrator.model import FileRef, Json
 from farm_orchestrator.plan import Plan, first_slots, make_plan, plan_document
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, insert_run
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farm_orchestrator.config import Settings
+    from farm_orchestrator.run.look import Asked
     from farm_orchestrator.run.request import Request
     from farm_orchestrator.store import Store
     from farm_orchestrator.variants import Checked, Refused
@@ -42,22 +42,20 @@ class Prepared:
         return tuple(part.name for part in self.plan.parts)
 
 
-def prepare(request: Request, settings: Settings, scratch: Path) -> Prepared:
+def prepare(asked: Asked, scratch: Path) -> Prepared:
     """Raises UsageError, with everything still untouched."""
     from farm_orchestrator import transport, variants
 
-    boards = [transport.resolve(board.to_json()) for board in config.boards(settings, request.boards)]
-    _check_boards(request, boards)
-    checked = variants.check(variants.load(request.paths, request.baseline), scratch)
+    request, boards = asked.request, [transport.resolve(board) for board in asked.boards]
+    checked = variants.check(asked.found, scratch)
     _check_refused(request, checked)
     now = datetime.now(UTC)
     run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     agent, agent_path = _agent(scratch)
     floor, floor_files = variants.floor_model(scratch)
     plan = make_plan(
-        run=run, boards=boards, variants=checked.variants, recipe=PRESETS[settings.preset], seed=request.seed,
-        baseline=checked.baseline, agent=agent, floor=floor, limits=checked.limits, max_blocks=request.max_blocks,
-        threads=request.threads, pace_hz=request.pace_hz,
+        run=run, boards=boards, variants=checked.variants, wish=asked.wish, seed=request.seed,
+        baseline=checked.baseline, agent=agent, floor=floor,
     )  # fmt: skip
     return Prepared(
         id=run,
@@ -114,14 +112,6 @@ def _facts(request: Request, checked: Checked, boards: list[Json]) -> Json:
         "min_boards": request.min_boards or len(boards),
         "on_inconclusive": request.on_inconclusive,
     }
-
-
-def _check_boards(request: Request, boards: list[Json]) -> None:
-    if request.min_boards and request.min_boards > len(boards):
-        raise UsageError(
-            f"--min-boards {request.min_boards}, but only {len(boards)} boards are selected",
-            mend="select more with --boards, or ask for fewer",
-        )
 
 
 def _check_refused(request: Request, checked: Checked) -> None:

@@ -47,7 +47,7 @@ def _cell(case: Case, evidence: Evidence) -> Cell:
         fit=Fit(verdict="not_measured"),
         launches=Launches(valid=evidence.valid, dropped=evidence.dropped, lost=evidence.lost),
         iterations=sum(launch.n or 0 for launch in evidence.used),
-        latency_ms=latency(evidence, absent),
+        latency_ms=latency(evidence, absent, absolute=not case.tables.compare),
         load_ms=_fact(evidence, "load_ms", absent),
         first_ms=_fact(evidence, "first_ms", absent),
         cpu_ms_per_inference=cpu_ms(evidence, absent),

@@ -16,6 +16,8 @@ from farm_reports.stats.compare import mad_sd
 from farm_reports.stats.signed_rank import estimate, walsh
 from farm_reports.tables import Json
 
+AGREEING = 0.995  # of the rows, where a board ran only the first ones
+
 
 def doubts(case: Case, evidence: Evidence) -> list[Finding]:
     """Each finding once, in the order of the table."""
@@ -28,6 +30,7 @@ def doubts(case: Case, evidence: Evidence) -> list[Finding]:
 def _shown(case: Case, evidence: Evidence) -> Iterator[Json]:
     yield from _same_file(case, evidence)
     yield from _small_dataset(case, evidence)
+    yield from _first_rows(case, evidence)
     if any("NON_FINITE" in (failure.outcome or "") for failure in case.failures.get(evidence.key[:2], ())):
         yield {"name": Name.NON_FINITE}
     if evidence.valid:
@@ -51,6 +54,31 @@ def _small_dataset(case: Case, evidence: Evidence) -> Iterator[Json]:
         if bound.metric == "accuracy" and bound.relative and resolved is not None and resolved > abs(bound.value):
             text = f"{score['rows']} rows tell differences from {resolved:.1f} pt on; the limit is {limit(bound)}."
             yield {"name": Name.SMALL_DATASET, "text": text}
+
+
+def _first_rows(case: Case, evidence: Evidence) -> Iterator[Json]:
+    """How many rows ran, why not all, and what all of them give elsewhere; both must agree on those that ran."""
+    score = case.tables.scores.get(evidence.key[:2], {})
+    if not score.get("rows_asked"):
+        return
+    whole = score.get("orchestrator") or {}
+    yield {"name": Name.FIRST_ROWS, "text": " ".join(_told(score, whole))}
+    agreement = whole.get("agreement")
+    if agreement is not None and agreement < AGREEING:
+        required = f"of the {score['rows']} rows that ran here; {AGREEING:.1%} are required"
+        yield {"name": Name.BOARD_DIFFERS, "text": f"Board and orchestrator agree on {agreement:.1%} {required}."}
+
+
+def _told(score: Json, whole: Json) -> Iterator[str]:
+    yield f"Scored on the first {score['rows']} of {score['rows_asked']} rows: {score['rows_reason']}."
+    value, agreement = whole.get("value"), whole.get("agreement")
+    if value is not None:
+        figure = f"{value:.1%}" if score["metric"] == "top1" else number(value)
+        yield f"On the machine that started the run {whole['rows']} rows give {figure}."
+    if agreement is not None:
+        yield f"It agrees with the board on {agreement:.1%} of the rows that ran here."
+    if whole.get("reason"):
+        yield f"Nothing to compare them with: {whole['reason']}."
 
 
 def _near_floor(case: Case, evidence: Evidence) -> Iterator[Json]:

@@ -8,23 +8,25 @@ from collections.abc import Iterable
 import numpy as np
 
 from farm_reports.judge.evidence import Evidence
-from farm_reports.results import Latency, Value
+from farm_reports.results import Latency, Quantile, Value
 from farm_reports.stats.compare import interval
-from farm_reports.stats.launch import floor, quantile_interval
+from farm_reports.stats.launch import floor, quantile_interval, upper_bound
 from farm_reports.stats.tails import FEW
 
 NS_PER_MS = 1e6
 NO_SENSOR = "no power sensor"
 
 
-def latency(evidence: Evidence, absent: str) -> Latency:
-    """Median and tails in ms; `absent` is the reason where there is no valid launch."""
+def latency(evidence: Evidence, absent: str, *, absolute: bool) -> Latency:
+    """Median and tails in ms; `absent` is the reason where there is no valid launch.
+
+    `absolute`: the figures stand alone, so the tails get the bounds by which MLPerf publishes them.
+    """
     if not evidence.valid:
-        none = Value(value=None, reason=absent)
-        return Latency(p50=none, p90=none, p95=none, p99=none)
-    return Latency(
-        p50=_median(evidence), p90=_tail(evidence, 0.9), p95=_tail(evidence, 0.95), p99=_tail(evidence, 0.99)
-    )
+        none = Quantile(value=None, reason=absent)
+        return Latency(p50=Value(value=None, reason=absent), p90=none, p95=none, p99=none)
+    p90, p95, p99 = (_tail(evidence, p, absolute=absolute) for p in (0.9, 0.95, 0.99))
+    return Latency(p50=_median(evidence), p90=p90, p95=p95, p99=p99)
 
 
 def of_launches(values: Iterable[float], absent: str) -> Value:
@@ -60,14 +62,16 @@ def _median(evidence: Evidence) -> Value:
     return Value(value=_ms(logs.value), low=_ms(logs.low), high=_ms(logs.high), reason=logs.reason)
 
 
-def _tail(evidence: Evidence, p: float) -> Value:
+def _tail(evidence: Evidence, p: float, *, absolute: bool) -> Quantile:
     found = evidence.tails.get(p)
     if found is None:
-        return Value(value=None, reason="the iterations are not at hand")
+        return Quantile(value=None, reason="the iterations are not at hand")
+    upper = _scaled(upper_bound(np.concatenate(evidence.samples), p, found.n_eff)) if absolute else None
     if found.value is None:
-        return Value(value=None, reason=f"n_eff {found.n_eff:.0f} < {floor(p)}")
+        return Quantile(value=None, reason=f"n_eff {found.n_eff:.0f} < {floor(p)}", upper=upper)
     few = f"range of {evidence.valid} launches" if 1 < evidence.valid < FEW else None
-    return Value(value=_scaled(found.value), low=_scaled(found.low), high=_scaled(found.high), reason=few)
+    low, high = _scaled(found.low), _scaled(found.high)
+    return Quantile(value=_scaled(found.value), low=low, high=high, reason=few, upper=upper)
 
 
 def _ms(log_ns: float | None) -> float | None:

@@ -26,7 +26,7 @@ def own_fault(case: Case, evidence: Evidence) -> str | None:
     """Why the variant itself, not its board, is to blame that the cell has no figure; None where it is not."""
     refused = case.variants[evidence.key[1]].reason if evidence.key[1] in case.variants else None
     word, reason = state(case, evidence)
-    return refused or (reason if word == "failed" else None)
+    return refused or (reason if word == "failed" or (word == "not_run" and _unsupported(case, evidence)) else None)
 
 
 def needed(case: Case) -> int:
@@ -45,6 +45,11 @@ def _known(case: Case, evidence: Evidence) -> tuple[CellState, str | None] | Non
     if record.state == "not_run":
         return "not_run", record.reason or "not run"
     return None
+
+
+def _unsupported(case: Case, evidence: Evidence) -> bool:
+    """The board is there, and its runtime cannot load this model."""
+    return any(failure.outcome == "NOT_SUPPORTED" for failure in case.failures.get(evidence.key[:2], ()))
 
 
 def _failed(case: Case, evidence: Evidence) -> tuple[CellState, str | None] | None:

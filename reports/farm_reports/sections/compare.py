@@ -80,7 +80,8 @@ def _heading(view: View) -> str:
 
 def _lede(view: View) -> str:
     if not view.compared:
-        return "Absolute figures, the fastest on top."
+        bound = " p90, MLPerf: the 99\u00a0% upper bound that its early stopping reports." if _bounded(view) else ""
+        return f"Absolute figures, the fastest on top.{bound}"
     if view.partial:
         return "From the launches committed so far; ranges of blocks until there are six, then 95\u00a0% intervals."
     return (
@@ -183,6 +184,10 @@ def _columns(view: View) -> list[tuple[str, str, Write]]:
     found: list[tuple[bool, tuple[str, str, Write]]] = [
         (view.partial, ("n", "Launches", lambda _view, cell: f"{cell.launches.valid}")),
         (True, ("p50", "p50", lambda view, cell: _latency(view, cell.latency_ms.p50))),
+        (
+            _bounded(view),
+            ("p90", "p90, MLPerf", lambda view, cell: _written(view, cell.latency_ms.p90.upper)),
+        ),
         (True, ("p99", "p99", lambda view, cell: _latency(view, cell.latency_ms.p99))),
         (
             any(cell.peak_rss_bytes.value is not None for cell in cells),
@@ -194,8 +199,16 @@ def _columns(view: View) -> list[tuple[str, str, Write]]:
     return [column for there, column in found if there]
 
 
+def _bounded(view: View) -> bool:
+    return any(cell.latency_ms.p90.upper is not None for cell in view.results.cells)
+
+
 def _latency(view: View, value: Value) -> str:
-    return figures.DASH if value.value is None else view.clock.write(value.value)
+    return _written(view, value.value)
+
+
+def _written(view: View, ms: float | None) -> str:
+    return figures.DASH if ms is None else view.clock.write(ms)
 
 
 def _memory(size: float | None) -> str:

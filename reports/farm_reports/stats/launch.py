@@ -12,6 +12,7 @@ from farm_reports.stats.power import READING, z
 from farm_reports.tables import Summary
 
 TAIL = 20  # effective iterations beyond a quantile, before it is told
+STOPPING = 0.01  # MLPerf's early stopping: how often the bound may lie below the quantile
 Floats = NDArray[np.float64]
 Values = NDArray[np.int64] | NDArray[np.float64]
 
@@ -83,13 +84,13 @@ def quantile_interval(values: Values, p: float, side: float = READING) -> Quanti
     )
 
 
-def upper_bound(values: Values, p: float, n_eff: float | None = None, level: float = 0.01) -> float | None:
+def upper_bound(values: Values, p: float, n_eff: float) -> float | None:
     """The one-sided 99 % upper bound of a quantile that MLPerf's early stopping gives; None below its floor."""
     from scipy.stats import binom  # slow to import, and the lane only summarises
 
-    known = math.floor(effective(values, p) if n_eff is None else n_eff)
-    beyond = int(binom.ppf(level, known, 1 - p))
-    if binom.cdf(beyond, known, 1 - p) > level:
+    known = math.floor(n_eff)
+    beyond = int(binom.ppf(STOPPING, known, 1 - p))
+    if binom.cdf(beyond, known, 1 - p) > STOPPING:
         beyond -= 1
     if beyond < 1:
         return None

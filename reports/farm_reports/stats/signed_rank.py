@@ -28,11 +28,6 @@ def cut(blocks: int, side: float) -> int:
     return int(np.searchsorted(_cumulative(blocks), side * (1 + 1e-12), side="right"))
 
 
-def blocks_for(side: float) -> int:
-    """The fewest blocks with an interval at that one-sided level."""
-    return math.ceil(math.log2(1 / side) - 1e-12)
-
-
 def walsh(values: Floats) -> Floats:
     """The sorted averages of all pairs i <= j."""
     i, j = np.triu_indices(values.shape[-1])
@@ -61,13 +56,3 @@ def half_width(values: Floats, side: float = 0.025) -> float:
         return math.inf
     low, high = limits(walsh(values), values.size, side)
     return float(high - low) / 2
-
-
-def p_above(values: Floats, margin: float) -> float:
-    """Exact one-sided p that the centre is not above `margin`: for reading, never for a verdict.
-
-    Zeros and ties in the absolute values make it conservative.
-    """
-    shifted = values - margin
-    positive = int(np.sum(walsh(shifted) <= 0))
-    return float(_cumulative(values.size)[positive])
