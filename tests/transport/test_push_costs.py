@@ -136,6 +136,13 @@ def test_a_small_disk_keeps_half_and_a_large_one_a_tenth() -> None:
     assert Room(10_000 * MIB, 10_000 * MIB).usable == 9000 * MIB
 
 
+def test_a_full_board_still_takes_the_agent_that_makes_room_there() -> None:
+    at_the_reserve = Room(200 * MIB, 2000 * MIB)
+    assert at_the_reserve.takes(MIB // 8)
+    assert not at_the_reserve.takes(2 * MIB)
+    assert not Room(MIB // 16, 2000 * MIB).takes(MIB // 8)
+
+
 def test_sixteen_pushes_run_at_once_and_no_more() -> None:
     together = threading.Barrier(turns.PER_WORKER, timeout=60)
     inside: list[int] = []

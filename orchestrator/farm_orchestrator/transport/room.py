@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from farm_orchestrator.transport import ExecResult
 
 KEEP_FREE = 200 << 20
+SMALL = 1 << 20  # bytes; the agent is far below: what makes room must be able to come itself
 DF_S = 30.0
 DF_LINE = re.compile(r"\s(?P<total>\d+)\s+\d+\s+(?P<free>-?\d+)\s+(?:-|\d+%)\s")
 
@@ -22,6 +23,9 @@ class Room:
     def usable(self) -> int:
         """A tenth stays free, at least 200 MiB, but never more than half of a small disk."""
         return self.free - min(max(self.total // 10, KEEP_FREE), self.total // 2)
+
+    def takes(self, missing: int) -> bool:
+        return missing <= (self.free if missing <= SMALL else self.usable)
 
 
 class Disk:
@@ -40,7 +44,7 @@ class Disk:
     def lacks(self, missing: int) -> Room | None:
         """The room there is where `missing` bytes do not fit; None where they do, or where nobody knows."""
         room = self._seen(self._base) or self._counted_on(missing)
-        return room if room and missing > room.usable else None
+        return room if room and not room.takes(missing) else None
 
     def spend(self, sent: int) -> None:
         if self._counted:
@@ -51,7 +55,7 @@ class Disk:
         return self._seen(self._base) or self._df()
 
     def _counted_on(self, missing: int) -> Room | None:
-        if not self._asked or (self._counted and missing > self._counted.usable):
+        if not self._asked or (self._counted and not self._counted.takes(missing)):
             self._asked, self._counted = True, self._df()
         return self._counted
 
