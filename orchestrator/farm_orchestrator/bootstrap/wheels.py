@@ -44,7 +44,8 @@ def resolve(requirement: str, target: Target, house: Path | None, folder: Path) 
         wheelhouse.check_digests(house, fitting)
     done = _pip(requirement, target, house, folder)
     if done.returncode:
-        raise _failed(requirement, target, house, done.stderr + done.stdout)
+        asked = [line for line in done.stdout.splitlines() if line.startswith("Looking in indexes")]
+        raise _failed(requirement, target, house, "\n".join((done.stderr, *asked)))
     return tuple(sorted(_checked(folder, target), key=lambda wheel: wheel.path.name))
 
 
@@ -56,7 +57,7 @@ def _pip(requirement: str, target: Target, house: Path | None, folder: Path) -> 
         env = {key: value for key, value in env.items() if not key.startswith("PIP_")} | {"PIP_CONFIG_FILE": os.devnull}
     version = requirement.partition("==")[2] or requirement.partition("<=")[2].partition(",")[0]
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check",
+        sys.executable, "-m", "pip", "download", "--progress-bar=off", "--no-input", "--disable-pip-version-check",
         "--only-binary=:all:", "--implementation", "cp", "--python-version", table.dotted(target.python),
         *(word for name in platforms(target) for word in ("--platform", name)),
         *source, "--dest", str(folder), "--", requirement, *table.beside(version),
