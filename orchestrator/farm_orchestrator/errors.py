@@ -93,3 +93,9 @@ class StoreError(FarmError):
 
 class StoreBusy(StoreError):
     pass
+
+
+def bootstrapping(board: str, runtime: str | None = None) -> str:
+    """How a board without a runtime gets one."""
+    named = f" --runtime {runtime}" if runtime else ""
+    return f"make it ready: farm boards bootstrap {board}{named}, or set the board's field `python`"

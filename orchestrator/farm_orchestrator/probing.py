@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from farm_orchestrator.errors import AgentLost, NoRuntime
+from farm_orchestrator.errors import AgentLost, NoRuntime, bootstrapping
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import open_channel
 
@@ -57,7 +57,7 @@ def probe(spec: Json, farm_home: Path) -> Json:
         channel.close()
     if done.rc:
         said = done.err.decode(errors="replace").strip()[-300:]
-        raise NoRuntime(spec["name"], f"{spec['python']} failed: {said}", mend="set `python` of the board")
+        raise NoRuntime(spec["name"], f"{spec['python']} failed: {said}", mend=bootstrapping(spec["name"]))
     return _read(str(spec["name"]), done.out)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from farm_agents import wire
-from farm_orchestrator.errors import AgentLost, BoardError, Busy, DiskFull, NoRuntime, ReadOnly
+from farm_orchestrator.errors import AgentLost, BoardError, Busy, DiskFull, NoRuntime, ReadOnly, bootstrapping
 from farm_orchestrator.intake import Answer, Intake, check_json, check_text
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import Stream
@@ -161,12 +161,6 @@ def refusal(board: str, refused: wire.Refused, runtime: str | None = None) -> Bo
     error = REFUSALS.get(refused.reason, AgentLost)
     mend = bootstrapping(board, runtime) if error is NoRuntime else None
     return error(board, f"the agent refused: {refused.reason} {refused.detail}".strip()[:500], mend=mend)
-
-
-def bootstrapping(board: str, runtime: str | None = None) -> str:
-    """How a board without a runtime gets one."""
-    named = f" --runtime {runtime}" if runtime else ""
-    return f"make it ready: farm boards bootstrap {board}{named}, or set the board's field `python`"
 
 
 def _kind(message: wire.Message) -> str:

@@ -131,7 +131,7 @@ def test_boards_that_do_not_answer_are_told_beside_those_that_do(
     out, err = capsys.readouterr()
     assert "good   benchfarm virtual board vb002" in out
     assert "broken: /nowhere/python3 failed" in err
-    assert "set `python` of the board" in err
+    assert "farm boards bootstrap" in err
     assert "off: board 'off' cannot be reached at 127.0.0.1 port 1" in err
 
 
