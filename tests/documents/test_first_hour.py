@@ -7,6 +7,8 @@ import pytest
 from documents_support import Walked, walk
 from run_support import ROOT
 
+pytestmark = pytest.mark.long  # installs everything; the single lines run in test_commands
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:

@@ -52,6 +52,7 @@ def state(settings: Settings) -> Iterator[Store]:
         yield opened
 
 
+@pytest.mark.long
 def test_of_two_commands_at_once_one_builds_the_report_that_a_dead_one_left(desk: Desk) -> None:
     assert desk.farm(*RUN).code == 0
     left = forget_report(desk)

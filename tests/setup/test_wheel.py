@@ -53,6 +53,7 @@ def test_the_wheel_holds_its_packages_and_the_whole_example(installed: Path, env
         assert (example / file).read_bytes() == (DIGITS / file).read_bytes()
 
 
+@pytest.mark.long
 def test_the_demo_of_a_wheel_ends_on_a_verdict_and_a_report(installed: Path, tmp_path: Path) -> None:
     """Also where the folder's own settings name boards: the demo reaches none."""
     desk = Desk(tmp_path)
