@@ -251,4 +251,4 @@ def test_the_smallest_effect_and_the_wider_floor_stand_on_every_page_that_compar
     for name in ("measured", "passed", "failed", "demo"):
         html = rendered(FIRST_SCREENS[name]())
         assert "the smallest change this run could see" in html
-        assert "Not calibrated: wider floor (0.5\u00a0%)" in html
+        assert "Not calibrated: every interval holds a floor of 0.5\u00a0%, or of half the noise between pairs" in html

@@ -9,7 +9,7 @@ from farm_reports import verdict
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, Key, pairs
 from farm_reports.results import BaselineWord, CellState, VersusBaseline
-from farm_reports.stats.compare import Interval, change, interval
+from farm_reports.stats.compare import Interval, assumed_bias, change, interval
 from farm_reports.stats.power import seen
 from farm_reports.stats.tails import FEW
 
@@ -30,7 +30,7 @@ def versus(case: Case, evidence: Evidence, state: CellState) -> VersusBaseline |
 def smallest_effect(case: Case, cells: Mapping[Key, VersusBaseline]) -> float | None:
     """The smallest change that every valid comparison of this run would most likely have called."""
     effects = [
-        seen(_plain(case, case.evidence[key]).error, case.level(key[1], "latency_p50"))
+        _seen(_differences(case, case.evidence[key]), case.level(key[1], "latency_p50"))
         for key, versus in cells.items()
         if versus.verdict != "invalid" and not versus.provisional
     ]
@@ -78,6 +78,10 @@ def _versus(of: Interval | None, word: BaselineWord, **rest: object) -> VersusBa
     )
 
 
-def _plain(case: Case, evidence: Evidence) -> Interval:
+def _seen(differences: Floats, level: float) -> float:
+    return seen(interval(differences).error, level, float(assumed_bias(differences)))
+
+
+def _differences(case: Case, evidence: Evidence) -> Floats:
     reference = case.reference(evidence)
-    return interval(pairs(evidence.logs(), reference.logs() if reference else {}))
+    return pairs(evidence.logs(), reference.logs() if reference else {})

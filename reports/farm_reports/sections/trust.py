@@ -9,12 +9,15 @@ from farm_reports import figures
 from farm_reports.results import Board, Cell
 from farm_reports.sections.view import Section, View, shows
 from farm_reports.sections.words import counted, grouped, listed, spoken
+from farm_reports.stats.power import BIAS
 
 FACTS = ("model", "arch", "kernel", "python", "onnxruntime")
 FIELDS = {"model": "Model", "arch": "Arch", "kernel": "Kernel", "python": "Python", "onnxruntime": "onnxruntime"}
 COMPARED = ("arch", "kernel", "python", "onnxruntime")
 FINDINGS = 40
-WIDER_FLOOR = "0.5\u00a0%"
+WIDER_FLOOR = (
+    f"Not calibrated: every interval holds a floor of {BIAS:.1%}, or of half the noise between pairs where that is more."
+).replace("%", "\u00a0%")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def _statements(view: View) -> Iterator[tuple[str, str]]:
                 "Smallest effect",
                 f"{size}: the smallest change this run could see. A smaller one may be there and stay unseen.",
             )
-        yield "Calibration", f"Not calibrated: wider floor ({WIDER_FLOOR}), part of every interval."
+        yield "Calibration", WIDER_FLOOR
         yield (
             "Unit",
             "Intervals come from launches, each a fresh process, paired in blocks with the baseline; never from iterations.",

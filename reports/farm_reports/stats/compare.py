@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm_reports.stats import signed_rank
-from farm_reports.stats.power import BIAS, READING, z
+from farm_reports.stats.power import BIAS, NOISE_SHARE, READING, z
 
 Floats = NDArray[np.float64]
 DRAWS = 4000
@@ -41,14 +41,14 @@ def interval(values: Floats, side: float = READING) -> Interval:
     return Interval(float(signed_rank.estimate(averages)), float(low), float(high))
 
 
-def change(differences: Floats, side: float = READING, bias: float = BIAS) -> Interval:
-    """A paired change in logs: the exact interval, widened by the bias that blocks do not average away."""
-    estimate, low, high = changes(differences, side, bias)
+def change(differences: Floats, side: float = READING) -> Interval:
+    """A paired change in logs on a board without its own A/A figure: the exact interval, widened by `assumed_bias`."""
+    estimate, low, high = changes(differences, side, assumed_bias(differences))
     return Interval(float(estimate), float(low), float(high))
 
 
-def changes(differences: Floats, side: float, bias: float) -> tuple[Floats, Floats, Floats]:
-    """`change` of many runs at once: blocks on the last axis; (estimates, lows, highs)."""
+def changes(differences: Floats, side: float, bias: float | Floats) -> tuple[Floats, Floats, Floats]:
+    """Of many runs at once, blocks on the last axis: (estimates, lows, highs), widened by the `bias` of each run."""
     averages = signed_rank.walsh(differences)
     estimates = signed_rank.estimate(averages)
     low, high = signed_rank.limits(averages, differences.shape[-1], side)
@@ -56,9 +56,19 @@ def changes(differences: Floats, side: float, bias: float) -> tuple[Floats, Floa
     return estimates, estimates - np.hypot(estimates - low, reach), estimates + np.hypot(high - estimates, reach)
 
 
-def mad_sd(values: Floats) -> float:
-    """The standard deviation that the median absolute deviation of a normal sample stands for."""
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+def assumed_bias(differences: Floats) -> Floats:
+    """What all blocks of a run may share, on a board that was never measured against itself; runs on the first axes.
+
+    Never below the default, and a share of the noise between the pairs: 0.5 % means nothing on a machine whose
+    launches differ by 20 %.
+    """
+    return np.maximum(BIAS, NOISE_SHARE * mad_sd(differences))
+
+
+def mad_sd(values: Floats) -> Floats:
+    """The standard deviation that the median absolute deviation of a normal sample (last axis) stands for."""
+    middle = np.median(values, axis=-1, keepdims=True)
+    return np.asarray(1.4826 * np.median(np.abs(values - middle), axis=-1))
 
 
 def probability_best(estimates: Sequence[float], errors: Sequence[float], seed: int, bias: float = BIAS) -> list[float]:
