@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from farm_agents.wire import Done, Failed, Json, Outputs, Readings, Samples, Sta
 
 PR_SET_PDEATHSIG = 1
 F_SETPIPE_SZ = 1031
+REAP_S = 1.0  # from the end of a runner's output to its own
 TAIL = 4000  # bytes of stderr that a failure quotes
 GROWN = 1.1  # times an earlier resident size: memory was still rising
 
@@ -51,8 +53,9 @@ class Runner:
 
     def reap(self) -> Union[Done, Failed]:
         """Waits for the process, which has closed its pipes or was killed, and says how the launch ended."""
+        _await_end(self.process.pid, REAP_S)
         try:
-            self.process.wait(timeout=2)
+            self.process.wait(timeout=REAP_S)
         except subprocess.TimeoutExpired:
             self.kill("AGENT_ERROR", "the runner closed its output and did not end")
             self.process.wait()
@@ -64,6 +67,16 @@ class Runner:
     def _end_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # gone, or a zombie on systems that say so
             os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _await_end(pid: int, within_s: float) -> None:
+    """Woken by the end itself where the system can do that: `wait` with a timeout polls, each time twice as late."""
+    with suppress(AttributeError, OSError):  # Python before 3.9, Linux before 5.3
+        end = os.pidfd_open(pid)
+        try:
+            select.select([end], [], [], within_s)
+        finally:
+            os.close(end)
 
 
 def _close(pipe: Optional[IO[bytes]]) -> None:
