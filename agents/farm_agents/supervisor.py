@@ -91,6 +91,7 @@ class Agent:
         self.writer = writer
         self.log = log
         self.verdicts = Verdicts()
+        self.capacities = sysfs.capacities(opened.tree, opened.allowed)
         self.laid: "dict[str, Layout]" = {}
         self.runner: Optional[child.Runner] = None
         self.heard = time.monotonic()
@@ -232,7 +233,7 @@ class Agent:
             return
         allowed = self.opened.allowed
         try:
-            measured = sysfs.resolve(wanted, allowed, sysfs.capacities(self.opened.tree, allowed))
+            measured = sysfs.resolve(wanted, allowed, self.capacities)
         except ValueError:
             return  # the runner says what is wrong with the list
         os.sched_setaffinity(0, [cpu for cpu in allowed if cpu not in measured] or allowed)

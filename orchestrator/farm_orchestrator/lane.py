@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import chain, repeat
 
 from farm_orchestrator.errors import BoardError, FarmError, StoreError
-from farm_orchestrator.launch import run_launch
+from farm_orchestrator.launch import Begun, Heard, begin, beyond, hear, settle
 from farm_orchestrator.line import Line
-from farm_orchestrator.model import Failed, LaunchRow, Lost, Measured, Part
+from farm_orchestrator.model import Failed, LaunchRow, Lost, Measured, Part, Phase
 from farm_orchestrator.store import (
     BlockId,
     Claim,
@@ -67,7 +67,9 @@ class Holding:
         self.line: Line | None = None
         self.boot_id: str | None = None
         self.last: LaunchRow | None = None
-        self.ahead: Claim | None = None  # claimed with the last commit
+        self.ahead: Claim | None = None  # the next launch, where it is already claimed
+        self.begun: Begun | None = None  # and already given to the agent
+        self.trouble: Trouble | None = None  # or broke when it was
 
     def drain(self) -> None:
         sweep(self.world.store, self.lease.board, self.lease.fence)
@@ -101,10 +103,14 @@ class Holding:
             line.met.add(run)
 
     def disconnect(self) -> None:
-        """The agent restores the board before the lease goes."""
+        """The agent restores the board before the lease goes. A launch that it had been given ends with it."""
         line, self.line = self.line, None
         if line is not None:
             line.close()
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            begun.transcript.close()
+            self.trouble = Trouble(Lost("worker_lost", "the line was closed after the launch before it"))
 
     def is_over(self) -> bool:
         return self.lease.lost.is_set() or self.world.stopping.is_set()
@@ -128,7 +134,8 @@ class Holding:
 
     def measure(self, claimed: Claim) -> None:
         """One launch, committed or lost."""
-        trouble = contained(lambda: self.attempt(claimed))
+        trouble, self.trouble = self.trouble, None
+        trouble = trouble or contained(lambda: self.attempt(claimed))
         if trouble is not None:
             self.disconnect()
             lost = self.look_again(claimed.part, trouble.lost)
@@ -136,21 +143,47 @@ class Holding:
 
     def attempt(self, claimed: Claim) -> None:
         """Raises where the line broke; an agent that lives to say why its launch is lost keeps the line."""
-        if self.line is None or not self.line.serves(claimed.part):
-            self.open_line(claimed.part)
-        if self.line is None:
-            raise AssertionError("open_line opens a line or raises")
-        self.note_hello(self.line, claimed.row.run)
-        outcome = run_launch(claimed, self.line)
+        line = self.line_for(claimed)
+        if (unfit := beyond(claimed, line)) is not None:
+            self.commit(claimed, unfit)
+            return
+        begun, self.begun = self.begun or begin(claimed, line), None
+        heard = hear(begun, line)
+        self.go_ahead(claimed, heard, line)
+        outcome = settle(begun, heard, line)
         if isinstance(outcome, Lost):
             lose(self.world.store, claimed, outcome)
         else:
             self.commit(claimed, outcome)
 
+    def line_for(self, claimed: Claim) -> Line:
+        if self.line is None or not self.line.serves(claimed.part):
+            self.open_line(claimed.part)
+        if self.line is None:
+            raise AssertionError("open_line opens a line or raises")
+        self.note_hello(self.line, claimed.row.run)
+        return self.line
+
+    def go_ahead(self, claimed: Claim, heard: Heard, line: Line) -> None:
+        """The board does not wait for the disk: a timed launch of this run that is owed whatever this one brought is
+        begun before this one is written down. Where there is a cool-down it can wait.
+        """
+        timed = claimed.row.phase == Phase.MEASURE and claimed.part.recipe.cooldown_s == 0
+        if timed and heard.whole and not self.slice_is_over():
+            ahead = self.ahead = self.claim(claimed.part)
+            if ahead is not None and ahead.row.run == claimed.row.run:
+                self.trouble = contained(lambda: self.hand_over(ahead, line))
+
+    def hand_over(self, ahead: Claim, line: Line) -> None:
+        self.begun = begin(ahead, line)
+
+    def slice_is_over(self) -> bool:
+        return self.is_over() or self.world.clock() >= self.until
+
     def commit(self, claimed: Claim, outcome: Measured | Failed) -> None:
         """Where the slice goes on whatever comes next, the next launch is claimed with it."""
         folder = self.world.runs / claimed.row.run
-        if self.is_over() or self.world.clock() >= self.until:
+        if self.ahead is not None or self.slice_is_over():
             commit(self.world.store, claimed, outcome, folder)
         else:
             self.ahead = commit_and_claim(self.world.store, claimed, outcome, folder)

@@ -1,8 +1,9 @@
-"""One launch, from a claimed row to its outcome."""
+"""One launch, from a claimed row to its outcome: begun, heard, settled."""
 
 import dataclasses
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from farm_agents import wire
@@ -25,6 +26,7 @@ from farm_orchestrator.model import (
     Point,
 )
 from farm_orchestrator.store import Claim, Timed, Transcript, write_launch
+from farm_orchestrator.undo import on_error
 from farm_orchestrator.watchdog import Concern
 from farm_reports.stats.launch import summarise
 
@@ -35,17 +37,68 @@ NOT_LOADED = ("INVALID_GRAPH", "NOT_IMPLEMENTED")
 NOT_THE_VARIANT = {"AGENT_ERROR": "agent_error", "STOPPED": "worker_lost", "DISK_FULL": "disk_full"}
 
 
-def run_launch(claim: Claim, line: Line) -> Outcome:
-    """Whatever the agent lived to say. Raises BoardError where the line broke, or was cut, before it had."""
-    beyond = line.beyond(claim.part.variant(claim.row.variant))
-    if beyond is not None:
-        return Failed("check", NOT_SUPPORTED, beyond, boot_id=line.hello.boot_id)
+@dataclass(frozen=True)
+class Begun:
+    """A launch that the agent has been given."""
+
+    claim: Claim
+    job: wire.Job
+    transcript: Transcript
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The agent's answer to a launch, and why it was asked to stop, if it was."""
+
+    answer: Answer
+    verdict: Lost | None
+
+    @property
+    def whole(self) -> bool:
+        """The launch went to its end by itself."""
+        return self.verdict is None and isinstance(self.answer.end, wire.Done)
+
+
+def begin(claim: Claim, line: Line) -> Begun:
+    """Everything up to the job's line. Raises BoardError where the line broke, or was cut."""
     with line.explained():
         line.supply(claim.row, claim.part)
         cool_down(line, claim.part.recipe.cooldown_s, claim.row.run)
-        outcome = _converse(claim, line)
+        begun = Begun(claim, job_of(claim), Transcript(_folder(claim, line), claim.row.id, claim.fence))
+        with on_error(begun.transcript.close):
+            line.watch.expect(_concern(begun, line, silence_s=None))
+            line.session.begin(begun.job, begun.transcript.append)
+    return begun
+
+
+def hear(begun: Begun, line: Line) -> Heard:
+    """Whatever the agent lived to say. Raises BoardError where the line broke, or was cut, before it had."""
+    note = begun.transcript.append
+    with line.explained(), on_error(begun.transcript.close):
+        line.watch.expect(_concern(begun, line, line.world.pace.silence_s))
+        try:
+            answer = line.session.answer(begun.job, note)
+        finally:
+            verdict = line.watch.verdict
+            if verdict is not None:
+                note("orchestrator", wire.encode(wire.Stop(verdict.detail)))
+        line.watch.expect(None)
     line.rested_at = line.world.clock()
-    return outcome
+    return Heard(answer, verdict)
+
+
+def settle(begun: Begun, heard: Heard, line: Line) -> Outcome:
+    """The outcome, with its files on disk. Raises BoardError where the outputs could not be fetched."""
+    with line.explained(), on_error(begun.transcript.close):
+        outcome = _outcome(heard, begun.claim, line)
+    kept = begun.transcript.close()
+    return outcome if isinstance(outcome, Lost) else dataclasses.replace(outcome, transcript=kept)
+
+
+def beyond(claim: Claim, line: Line) -> Failed | None:
+    """The outcome of a launch that this board's onnxruntime cannot take; None where it may."""
+    why = line.beyond(claim.part.variant(claim.row.variant))
+    return None if why is None else Failed("check", NOT_SUPPORTED, why, boot_id=line.hello.boot_id)
 
 
 def cool_down(line: Line, cooldown_s: float, run: str) -> None:
@@ -89,42 +142,21 @@ def deadline_s(row: LaunchRow, part: Part) -> float:
     return recipe.load_budget_s + SPARE_S + (recipe.rows_s if rows is not None else 0.0)
 
 
-def _converse(claim: Claim, line: Line) -> Outcome:
-    job = job_of(claim)
-    folder = line.world.runs / claim.row.run
-    transcript = Transcript(folder, claim.row.id, claim.fence)
-    try:
-        answer, verdict = _ask(job, claim.row.run, line, transcript)
-        outcome = _outcome(answer, verdict, claim, line)
-    finally:
-        kept = transcript.close()
-    return outcome if isinstance(outcome, Lost) else dataclasses.replace(outcome, transcript=kept)
+def _concern(begun: Begun, line: Line, silence_s: float | None) -> Concern:
+    """An agent may be silent for that long while somebody listens."""
+    until = line.world.clock() + begun.job.deadline_s + BEYOND_AGENT_S
+    return Concern("the launch", until, begun.claim.row.run, silence_s, late="deadline", polite=True)
 
 
-def _ask(job: wire.Job, run: str, line: Line, transcript: Transcript) -> tuple[Answer, Lost | None]:
-    """The agent's answer, and why it was asked to stop, if it was."""
-    until = line.world.clock() + job.deadline_s + BEYOND_AGENT_S
-    silence_s = line.world.pace.silence_s
-    line.watch.expect(Concern("the launch", until, run, silence_s, late="deadline", polite=True))
-    try:
-        answer = line.session.run(job, transcript.append)
-    finally:
-        verdict = line.watch.verdict
-        if verdict is not None:
-            transcript.append("orchestrator", wire.encode(wire.Stop(verdict.detail)))
-    line.watch.expect(None)
-    return answer, verdict
-
-
-def _outcome(answer: Answer, verdict: Lost | None, claim: Claim, line: Line) -> Outcome:
+def _outcome(heard: Heard, claim: Claim, line: Line) -> Outcome:
     """An agent that was asked to stop may have been done before: then its answer counts."""
-    end, before = answer.end, line.hello.boot_id
+    end, before = heard.answer.end, line.hello.boot_id
     after = end.facts.get("boot_id") or before
     if after != before:
         return Lost("rebooted", f"boot_id was {before}, is {after}")
     if isinstance(end, wire.Failed):
-        return verdict or _failed(end, claim, line)
-    return _measured(answer, end, claim, line)
+        return heard.verdict or _failed(end, claim, line)
+    return _measured(heard.answer, end, claim, line)
 
 
 def _failed(end: wire.Failed, claim: Claim, line: Line) -> Failed | Lost:
@@ -141,9 +173,8 @@ def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measu
     measured = Measured(_facts(answer, end, claim, line), tuple(end.findings), boot_id=line.hello.boot_id)
     if claim.row.kind != Kind.MEASURE:
         return measured
-    folder = line.world.runs / claim.row.run
     timed = Timed(answer.t0_ns, answer.latency_ns, answer.start_delay_ns, Point.from_key(claim.row.point).pace_hz)
-    file = write_launch(folder, claim.row.id, claim.fence, timed, answer.readings)
+    file = write_launch(_folder(claim, line), claim.row.id, claim.fence, timed, answer.readings)
     failpoint("parquet_written")
     return dataclasses.replace(measured, summary=summarise(answer.latency_ns), file=file)
 
@@ -159,6 +190,10 @@ def _facts(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Json:
 def _fetch(outputs: wire.Outputs, claim: Claim, line: Line) -> FileRef:
     """The file of an evaluate launch, checked by its digest, kept among the artefacts."""
     line.expect("the fetch of the outputs", line.world.pace.fetch_s, claim.row.run)
-    with tempfile.TemporaryDirectory(prefix="outputs-", dir=line.world.runs / claim.row.run) as folder:
+    with tempfile.TemporaryDirectory(prefix="outputs-", dir=_folder(claim, line)) as folder:
         remote = f"scratch/{outputs.launch}/{outputs.name}"
         return line.world.artefacts.put(line.channel.get(remote, outputs.sha256, outputs.size, Path(folder)))
+
+
+def _folder(claim: Claim, line: Line) -> Path:
+    return line.world.runs / claim.row.run

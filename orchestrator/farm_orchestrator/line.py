@@ -10,6 +10,7 @@ from farm_orchestrator.model import Feeds, FileRef, Json, LaunchRow, Part, Phase
 from farm_orchestrator.runtimes import too_new
 from farm_orchestrator.session import Session
 from farm_orchestrator.store import Lease
+from farm_orchestrator.undo import on_error
 from farm_orchestrator.watchdog import Concern, Watch
 from farm_orchestrator.world import World
 
@@ -28,13 +29,9 @@ class Line:
         self.ends.callback(self.channel.close)
         self.watch = Watch(lease.lost, self.channel.close, world.clock)
         self.ends.enter_context(world.watchdog.over(self.watch))
-        try:
-            with self.explained():
-                self.session = self._agent()
-                self.hello = self._greet(lease.fence)
-        except BaseException:
-            self.close()
-            raise
+        with on_error(self.close), self.explained():
+            self.session = self._agent()
+            self.hello = self._greet(lease.fence)
         self.rested_at = world.clock()
 
     def serves(self, part: Part) -> bool:

@@ -55,10 +55,13 @@ class Session:
         """Make room for a file of `size` bytes, at the cost of what was unused for longest and is not in `keep`."""
         return self._ask(wire.Evict(size, list(keep)), wire.Evicted)
 
-    def run(self, job: wire.Job, note: Note) -> Answer:
-        """One launch; every line is noted before it is interpreted."""
+    def begin(self, job: wire.Job, note: Note) -> None:
+        """Gives the agent a launch, which it starts at once."""
         note("orchestrator", wire.encode(job))
         self.send(job)
+
+    def answer(self, job: wire.Job, note: Note) -> Answer:
+        """What the begun launch brought; every line is noted before it is interpreted."""
         intake = Intake(job.launch, job.kind)
         while True:
             line = self._line()

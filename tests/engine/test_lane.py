@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 
 import engine_support as support
 from engine_support import Farm, make_farm, variant, wait_for, world_of
-from farm_orchestrator import store
-from farm_orchestrator.errors import HostKeyChanged, Unreachable
+from farm_orchestrator import launch, store
+from farm_orchestrator.errors import HostKeyChanged, StoreError, Unreachable
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import LaunchRow, Part, State
 from farm_orchestrator.store import Artefacts
@@ -96,6 +97,45 @@ def test_the_cool_down_lies_between_any_two_launches(tmp_path: Path) -> None:
     pauses = [b["t_ns"] - a["t_ns"] for a, b in itertools.pairwise(lines) if b["event"] == "start"]
     assert len(pauses) == 4
     assert min(pauses) >= 0.3e9
+
+
+def test_a_timed_launch_is_begun_before_the_one_before_it_is_written_down(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=2)
+    with world_of(farm) as world:
+        drained(world)
+    rows = sorted(farm.rows(phase=3), key=lambda row: row.t0 or 0)
+    assert len(rows) == 4
+    assert all((later.t0 or 0) < (sooner.t1 or 0) for sooner, later in itertools.pairwise(rows))
+    assert support.broken_promises(farm) == []
+
+
+def test_with_a_cool_down_each_launch_is_written_down_first(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=2, recipe=replace(support.TINY, cooldown_s=0.01))
+    with world_of(farm) as world:
+        drained(world)
+    rows = sorted(farm.rows(phase=3), key=lambda row: row.t0 or 0)
+    assert all((later.t0 or 0) >= (sooner.t1 or 0) for sooner, later in itertools.pairwise(rows))
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError("a bug"), StoreError("the disk is gone", mend="Wait.")])
+def test_a_fault_while_the_next_launch_runs_costs_both_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    farm = stand_in_farm(tmp_path, blocks=2)
+    floor_then, write = iter((None, fault)), launch.write_launch
+
+    def once(*arguments: Any) -> Any:
+        if (now := next(floor_then, None)) is not None:
+            raise now
+        return write(*arguments)
+
+    monkeypatch.setattr(launch, "write_launch", once)
+    with world_of(farm) as world:
+        with suppress(StoreError):
+            drained(world)
+        wait_for(lambda: not (drained(world) or farm.rows(state=State.PENDING)), "the rest of the part")
+    assert len(farm.rows(phase=3, state=State.LOST)) == 2
+    assert support.broken_promises(farm) == []
 
 
 def test_a_slice_ends_between_blocks_and_asks_for_the_next(tmp_path: Path) -> None:

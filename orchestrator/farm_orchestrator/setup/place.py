@@ -14,6 +14,7 @@ from farm_orchestrator.config import Settings
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.setup import documents, writing
 from farm_orchestrator.setup.trying import Attempt
+from farm_orchestrator.undo import on_error
 
 INVENTORY = "inventory.yaml"
 
@@ -92,15 +93,16 @@ def write(place: Place, attempts: Sequence[Attempt], twins: Mapping[str, str]) -
 def leaving_nothing(place: Place) -> Iterator[None]:
     """A state folder that only trying the boards has made goes again where the command does not come to its end."""
     ours = [part for part in (place.home, *place.home.parents) if not part.exists()]
-    try:
+    with on_error(lambda: _remove(place, ours)):
         yield
-    except BaseException:
-        with suppress(OSError):
-            if ours:
-                (place.home / "controller").unlink(missing_ok=True)
-            for part in ours:
-                part.rmdir()  # not where somebody enrolled a key
-        raise
+
+
+def _remove(place: Place, ours: list[Path]) -> None:
+    with suppress(OSError):
+        if ours:
+            (place.home / "controller").unlink(missing_ok=True)
+        for part in ours:
+            part.rmdir()  # not where somebody enrolled a key
 
 
 def _seen(place: Place, file: Path) -> str:

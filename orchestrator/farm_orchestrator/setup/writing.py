@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from farm_orchestrator.errors import UsageError
+from farm_orchestrator.undo import on_error
 
 MODE = 0o644
 
@@ -45,15 +46,12 @@ def write(files: Mapping[Path, str], ours: Mapping[Path, str], *, replace: bool)
 def _beside(final: Path, text: str) -> Path:
     final.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
-    try:
+    with on_error(Path(name).unlink):
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(MODE)
-    except BaseException:
-        Path(name).unlink()
-        raise
     return Path(name)
 
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from farm_orchestrator.undo import on_error
+
 CHUNK = 1 << 20
 
 
@@ -15,14 +17,11 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     """A new file beside `path` that takes its name once it is on disk; after an error nothing is left."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
+    with on_error(lambda: Path(temporary).unlink(missing_ok=True)):
         with os.fdopen(descriptor, "wb") as file:
             yield file
             sync(file)
         Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 

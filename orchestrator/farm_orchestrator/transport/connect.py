@@ -13,6 +13,7 @@ from farm_orchestrator.model import Json
 from farm_orchestrator.transport import OfferedKey, auth, hostkeys, jump, known_hosts, road
 from farm_orchestrator.transport.hostkeys import FAMILIES, Trust, board_of, label
 from farm_orchestrator.transport.road import Road
+from farm_orchestrator.undo import on_error
 
 CIPHER = "aes128-gcm@openssh.com"
 HANDSHAKE_S = 15.0
@@ -99,12 +100,9 @@ def _log_in(known: Trust, farm_home: Path | None, kinds: Sequence[str]) -> Link:
         way = _dial(spec, farm_home)
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(Pinned(known))
-        try:
+        with on_error(lambda: _end(client, way)):  # a refused login leaves its thread and its socket otherwise
             _shake_hands(client, way, spec, kinds, found)
             return Link(client, way)
-        except BaseException:
-            _end(client, way)  # a refused login leaves its thread and its socket otherwise
-            raise
     finally:
         found.agent.close()
 

@@ -11,6 +11,7 @@ from paramiko.sftp import CMD_EXTENDED, SFTPError
 
 from farm_orchestrator.errors import Unreachable
 from farm_orchestrator.transport.room import Room
+from farm_orchestrator.undo import on_error
 
 PACKET = (32 << 10) - 64  # what the library puts into one packet to OpenSSH
 HEAD = 64  # of a request, at least
@@ -161,9 +162,6 @@ def open_session(transport: paramiko.Transport) -> paramiko.SFTPClient:
     """Unlike the library's own way it does not wait for ever for a server's first word."""
     channel = transport.open_session()
     channel.settimeout(SILENCE_S)
-    try:
+    with on_error(channel.close):
         channel.invoke_subsystem("sftp")
         return paramiko.SFTPClient(channel)
-    except BaseException:
-        channel.close()
-        raise
