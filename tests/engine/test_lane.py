@@ -14,7 +14,7 @@ import pytest
 
 import engine_support as support
 from engine_support import Farm, make_farm, variant, wait_for, world_of
-from farm_orchestrator import launch, store
+from farm_orchestrator import store
 from farm_orchestrator.errors import HostKeyChanged, StoreError, Unreachable
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import LaunchRow, Part, State
@@ -122,14 +122,14 @@ def test_a_fault_while_the_next_launch_runs_costs_both_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     farm = stand_in_farm(tmp_path, blocks=2)
-    floor_then, write = iter((None, fault)), launch.write_launch
+    floor_then = iter((None, fault))
 
     def once(*arguments: Any) -> Any:
         if (now := next(floor_then, None)) is not None:
             raise now
-        return write(*arguments)
+        return store.write_launch(*arguments)
 
-    monkeypatch.setattr(launch, "write_launch", once)
+    monkeypatch.setattr("farm_orchestrator.launch.write_launch", once)
     with world_of(farm) as world:
         with suppress(StoreError):
             drained(world)
