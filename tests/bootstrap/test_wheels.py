@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -84,6 +85,15 @@ def test_a_wheel_with_another_digest_than_written_down_is_refused(house: Path, t
         brought("onnxruntime", house, tmp_path / "wrong")
     for words in (str(house / name), right, "0" * 64):
         assert words in caught.value.text
+
+
+def test_a_vendors_wheel_without_a_digest_is_refused_with_the_line_to_write_down(house: Path, tmp_path: Path) -> None:
+    name = f"onnxruntime_gpu-1.19.2-{PI_TAG}.whl"
+    (house / f"onnxruntime-1.19.2-{PI_TAG}.whl").rename(house / name)
+    with pytest.raises(UsageError, match="no digest is written down for it") as caught:
+        brought("onnxruntime-gpu", house, tmp_path / "got")
+    line = re.findall("echo '(.+)' >>", str(caught.value.mend))[0]
+    assert line == f"{hashlib.sha256((house / name).read_bytes()).hexdigest()}  {name}"
 
 
 def test_a_folder_without_wheels_and_a_strange_name_are_refused(tmp_path: Path) -> None:

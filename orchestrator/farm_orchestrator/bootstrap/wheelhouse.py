@@ -6,6 +6,7 @@ from pathlib import Path
 
 from farm_orchestrator import digest
 from farm_orchestrator.bootstrap.targets import WheelName, wheel_name
+from farm_orchestrator.bootstrap.wanted import PROJECT
 from farm_orchestrator.errors import UsageError
 
 SUMS = "SHA256SUMS"
@@ -26,17 +27,31 @@ def wheels(folder: Path) -> tuple[WheelName, ...]:
     return tuple(found for found in map(wheel_name, names) if found)
 
 
-def check_digests(folder: Path, files: Iterable[str]) -> None:
-    """Of the wheels that a digest is written down for, in SHA256SUMS or beside each. Raises UsageError at another one."""
+def check_digests(folder: Path, wheels: Iterable[WheelName]) -> None:
+    """Against what is written down, in SHA256SUMS or beside each. Raises UsageError at another digest.
+
+    And where none is written down for a vendor's build: no index ever vouched for that one.
+    """
     listed = _sums(folder)
-    for file in files:
-        wanted = listed.get(file) or _beside(folder, file)
-        found = digest.of(folder / file) if wanted else None
-        if wanted != found:
-            raise UsageError(
-                f"{folder / file} has the SHA-256 {found}, written down is {wanted}",
-                mend="fetch the wheel again from where its digest was published",
-            )
+    for name in wheels:
+        wanted = listed.get(name.file) or _beside(folder, name.file)
+        vendors = name.project.startswith(PROJECT) and name.project != PROJECT
+        if wanted or vendors:
+            _check(folder / name.file, wanted)
+
+
+def _check(file: Path, wanted: str | None) -> None:
+    found = digest.of(file)
+    if wanted is None:
+        raise UsageError(
+            f"{file} is a vendor's build, and no digest is written down for it; it has the SHA-256 {found}",
+            mend=f"compare it with the vendor's, then: echo '{found}  {file.name}' >> {file.parent / SUMS}",
+        )
+    if wanted != found:
+        raise UsageError(
+            f"{file} has the SHA-256 {found}, written down is {wanted}",
+            mend="fetch the wheel again from where its digest was published",
+        )
 
 
 def _sums(folder: Path) -> dict[str, str]:

@@ -40,8 +40,7 @@ def resolve(requirement: str, target: Target, house: Path | None, folder: Path) 
             mend=f"{sys.executable} -m ensurepip",
         )
     if house is not None:
-        fitting = [name.file for name in wheelhouse.wheels(house) if name.fits(target)]
-        wheelhouse.check_digests(house, fitting)
+        wheelhouse.check_digests(house, (name for name in wheelhouse.wheels(house) if name.fits(target)))
     done = _pip(requirement, target, house, folder)
     if done.returncode:
         asked = [line for line in done.stdout.splitlines() if line.startswith("Looking in indexes")]
