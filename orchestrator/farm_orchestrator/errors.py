@@ -16,6 +16,10 @@ FarmError
     └── StoreBusy       another process keeps the state from being written: later it can be
 """
 
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
 
 class FarmError(Exception):
     """Says what, where and why; `mend` says how to mend it."""
@@ -95,7 +99,12 @@ class StoreBusy(StoreError):
     pass
 
 
-def bootstrapping(board: str, runtime: str | None = None) -> str:
+def typed(board: Mapping[str, Any]) -> str:
+    """What names the board in a command: what a person typed where no inventory names it, else its name."""
+    return shlex.quote(str(board.get("address") or board["name"]))
+
+
+def bootstrapping(board: Mapping[str, Any], runtime: str | None = None) -> str:
     """How a board without a runtime gets one."""
     named = f" --runtime {runtime}" if runtime else ""
-    return f"make it ready: farm boards bootstrap {board}{named}, or set the board's field `python`"
+    return f"make it ready: farm boards bootstrap {typed(board)}{named}, or set the board's field `python`"

@@ -82,7 +82,7 @@ class Line:
         agent = self.part.agent
         self._push(agent, self.part.run)
         argv = (str(self.part.board["python"]), "-I", f"{self.channel.base}/cas/{agent.sha256[:2]}/{agent.sha256}")
-        session = Session(self.part.name, self.channel.stream(argv), self.watch.heard)
+        session = Session(self.part.board, self.channel.stream(argv), self.watch.heard)
         self.ends.callback(session.close)
         return session
 

@@ -57,7 +57,7 @@ def probe(spec: Json, farm_home: Path) -> Json:
         channel.close()
     if done.rc:
         said = done.err.decode(errors="replace").strip()[-300:]
-        raise NoRuntime(spec["name"], f"{spec['python']} failed: {said}", mend=bootstrapping(spec["name"]))
+        raise NoRuntime(spec["name"], f"{spec['python']} failed: {said}", mend=bootstrapping(spec))
     return _read(str(spec["name"]), done.out)
 
 

@@ -28,8 +28,9 @@ Note = Callable[[str, bytes], None]  # (who speaks, what was said): the transcri
 class Session:
     """From `open` to the end of the agent's stdin. `send`, `beat` and `stop` belong to any thread, the rest to one."""
 
-    def __init__(self, board: str, stream: Stream, heard: Callable[[], None]) -> None:
-        self.board = board
+    def __init__(self, board: Json, stream: Stream, heard: Callable[[], None]) -> None:
+        self.spec = board
+        self.board = str(board["name"])
         self.stream = stream
         self.heard = heard
         self.lines = stream.lines()
@@ -40,7 +41,7 @@ class Session:
         self.send(opening)
         answer = self._after_banner()
         if isinstance(answer, wire.Refused):
-            raise refusal(self.board, answer, opening.runtime)
+            raise refusal(self.spec, answer, opening.runtime)
         if not isinstance(answer, wire.Hello):
             raise AgentLost(self.board, f"the agent opened with '{_kind(answer)}' instead of 'hello'")
         return self._believed(answer)
@@ -103,7 +104,7 @@ class Session:
         self.send(message)
         answer = self._decoded(self._line())
         if isinstance(answer, wire.Refused):
-            raise refusal(self.board, answer)
+            raise refusal(self.spec, answer)
         if not isinstance(answer, expected):
             raise AgentLost(self.board, f"the agent answered '{_kind(message)}' with '{_kind(answer)}'")
         return answer
@@ -124,7 +125,7 @@ class Session:
     def _unborn(self) -> BoardError:
         tail = self.stream.stderr_tail().strip()[-500:]
         if self.stream.exit_code() in NO_PYTHON:
-            return NoRuntime(self.board, f"Python did not start: {tail}", mend=bootstrapping(self.board))
+            return NoRuntime(self.board, f"Python did not start: {tail}", mend=bootstrapping(self.spec))
         return AgentLost(self.board, f"the agent ended before its first word: {tail or 'nothing on stderr'}")
 
     def _decoded(self, line: bytes) -> wire.Message:
@@ -159,11 +160,11 @@ class Session:
         return hello
 
 
-def refusal(board: str, refused: wire.Refused, runtime: str | None = None) -> BoardError:
+def refusal(board: Json, refused: wire.Refused, runtime: str | None = None) -> BoardError:
     """Reasons of the agent that are no known word are an agent lost. `runtime`: the one that was asked for."""
     error = REFUSALS.get(refused.reason, AgentLost)
     mend = bootstrapping(board, runtime) if error is NoRuntime else None
-    return error(board, f"the agent refused: {refused.reason} {refused.detail}".strip()[:500], mend=mend)
+    return error(str(board["name"]), f"the agent refused: {refused.reason} {refused.detail}".strip()[:500], mend=mend)
 
 
 def _kind(message: wire.Message) -> str:

@@ -9,7 +9,7 @@ from farm_orchestrator.bootstrap.scan import Scan
 from farm_orchestrator.doctor.amounts import size, span, version
 from farm_orchestrator.doctor.board_facts import BoardFacts
 from farm_orchestrator.doctor.finding import REINSTALL, Answer, fault, ok, warning
-from farm_orchestrator.errors import BoardError, FarmError, Unreachable
+from farm_orchestrator.errors import BoardError, FarmError, Unreachable, typed
 from farm_orchestrator.transport.room import Room
 
 Check = tuple[str, Callable[[BoardFacts], Answer | None]]
@@ -154,7 +154,7 @@ def runtime(facts: BoardFacts) -> Answer | None:
     words = f"onnxruntime {found.onnxruntime}, numpy {found.numpy}"
     if provider not in found.providers:
         return fault(f"{words} without {provider}", f"it has {', '.join(found.providers)}",
-                     f"`farm boards bootstrap {facts.name} --wheelhouse DIR` with a wheel that has it, or another `provider`")  # fmt: skip
+                     f"`farm boards bootstrap {typed(facts.board)} --wheelhouse DIR` with a wheel that has it, or another `provider`")  # fmt: skip
     if _minor(found.onnxruntime) < RUNTIME_FLOOR:
         return warning(f"{words}: old", f"farm is tried with 1.19 and newer, new models load in newer ones only{_newest(facts)}",
                        _bootstrap(facts))  # fmt: skip
@@ -249,7 +249,7 @@ def _no_runtime(facts: BoardFacts, said: str, code: int | None) -> Answer:
 
 def _bootstrap(facts: BoardFacts) -> str:
     named = str(facts.board.get("runtime") or "default")
-    return f"`farm boards bootstrap {facts.name}{'' if named == 'default' else f' --runtime {named}'}`"
+    return f"`farm boards bootstrap {typed(facts.board)}{'' if named == 'default' else f' --runtime {named}'}`"
 
 
 def _obstacle(facts: BoardFacts) -> BoardError | None:

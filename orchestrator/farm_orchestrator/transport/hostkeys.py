@@ -1,10 +1,9 @@
 """Whether a host key may be trusted: pinned in the inventory, enrolled in the project, or known to OpenSSH."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm_orchestrator.errors import HostKeyChanged, HostKeyUnknown, UsageError
+from farm_orchestrator.errors import HostKeyChanged, HostKeyUnknown, UsageError, typed
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import OfferedKey, known_hosts
 from farm_orchestrator.transport.known_hosts import Recorded
@@ -163,7 +162,7 @@ def _unknown(known: Trust, key: OfferedKey) -> HostKeyUnknown:
 def _remedy(known: Trust) -> str:
     if "for" in known.spec:
         return f"ssh {known.spec['name']} (farm reads what it records)"
-    return f"farm boards enroll {shlex.quote(known.spec.get('address') or known.spec['name'])}"
+    return f"farm boards enroll {typed(known.spec)}"
 
 
 def _why_ssh_might(known: Trust) -> str:
