@@ -50,6 +50,19 @@ def test_the_command_that_an_unknown_key_names_leads_to_the_same_board(
     assert piped(folder, env, "boards", "probe", token).returncode == 0
 
 
+def test_so_does_the_command_that_a_board_without_a_runtime_names(
+    world: World, env: Env, folder: Path, bare: Sshd
+) -> None:
+    world.configure("")
+    world.user_file.write_text(bare.record())
+    (world.folder / "empty" / "python3").unlink()  # what is left is the system's own, without packages
+    token = f"{getpass.getuser()}@127.0.0.1:{bare.port}"
+    asked = piped(folder, env, "doctor", token)
+    assert f"farm boards bootstrap {token}" in asked.stdout
+    run = piped(folder, env, "run", str(DIGITS / "fp32.onnx"), str(DIGITS / "int8.onnx"), "--boards", token)
+    assert f"farm boards bootstrap {token}" in run.stdout + run.stderr
+
+
 def test_a_run_measures_boards_that_only_ssh_knows(world: World, env: Env, folder: Path, ready: Sshd) -> None:
     world.configure(world.block(ready, "ready"))
     world.user_file.write_text(ready.record())
