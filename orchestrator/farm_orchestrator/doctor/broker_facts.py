@@ -17,11 +17,14 @@ PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class Broker:
-    """`where` holds no password. Of a Redis: `error` why it does not serve, `open_to` who may write without a password."""
+    """`where` holds no password. Of a Redis: `error` why it does not serve and, where it is known, how to `mend` that;
+    `open_to` who may write without a password.
+    """
 
     where: str
     folder: Folder | None = None
     error: str | None = None
+    mend: str | None = None
     version: str | None = None
     open_to: str | None = None
 
@@ -33,7 +36,7 @@ def look(settings: Settings) -> Broker:
     try:
         config.check_client(settings)
     except UsageError as error:
-        return Broker(without_password(settings.broker), error=error.line)
+        return Broker(without_password(settings.broker), error=error.text, mend=error.mend)
     return _ask(settings.broker)
 
 

@@ -91,7 +91,7 @@ def broker(facts: FarmFacts) -> Answer | None:
     redis = f"Redis {seen.version or '(it does not say which)'} at {seen.where}"
     if seen.error:
         return fault(f"the Redis at {seen.where} does not serve", seen.error,
-                     "start it, or leave `broker` out: then a folder in .farm carries the hints")  # fmt: skip
+                     seen.mend or "start it, or leave `broker` out: then a folder in .farm carries the hints")  # fmt: skip
     if seen.open_to:
         return warning(f"{redis} lets anyone in", f"it listens on {seen.open_to} and asks for no password",
                        "`redis-cli CONFIG SET protected-mode yes`, or a password: `requirepass` in redis.conf, and it in FARM_BROKER")  # fmt: skip
