@@ -15,7 +15,7 @@ from farm_orchestrator import config
 from farm_orchestrator.config import Settings
 from farm_orchestrator.run import reports
 from farm_orchestrator.store import Store
-from run_support import DIGITS, Desk, Said, heard, nothing_left, wait_for
+from run_support import DIGITS, Desk, heard, nothing_left, wait_for
 
 RUN = ("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", "--preset", "quick", "--max-blocks", "8")
 HEARD = "had ended without its report"
@@ -33,10 +33,18 @@ def forget_report(desk: Desk) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    desk = Desk(tmp_path_factory.mktemp("measured"))
+    assert desk.farm(*RUN).code == 0
+    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    return desk
+
+
 @pytest.fixture
-def ended(demo: tuple[Desk, Said], tmp_path: Path) -> Desk:
-    """A copy of the demo's folder, to be changed."""
-    shutil.copytree(demo[0].folder, tmp_path / "desk")
+def ended(measured: Desk, tmp_path: Path) -> Desk:
+    """A copy of the run's folder, to be changed."""
+    shutil.copytree(measured.folder, tmp_path / "desk")
     return Desk(tmp_path / "desk")
 
 
@@ -80,7 +88,7 @@ def test_who_comes_second_builds_it_where_the_first_one_died_over_it(
 ) -> None:
     monkeypatch.setattr(reports, "WINNER_S", 0.0)
     folder = forget_report(ended)
-    assert reports.build_once(folder.name, state, settings, None, won=False).results.verdict == "passed"
+    assert reports.build_once(folder.name, state, settings, None, won=False).results.verdict == "measured"
     assert (folder / "report.html").exists()
 
 
