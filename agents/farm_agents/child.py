@@ -71,7 +71,9 @@ class Runner:
 
 def _await_end(pid: int, within_s: float) -> None:
     """Woken by the end itself where the system can do that: `wait` with a timeout polls, each time twice as late."""
-    with suppress(AttributeError, OSError):  # Python before 3.9, Linux before 5.3
+    if not hasattr(os, "pidfd_open"):
+        return
+    with suppress(OSError):  # Linux before 5.3
         end = os.pidfd_open(pid)
         try:
             select.select([end], [], [], within_s)

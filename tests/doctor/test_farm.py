@@ -175,17 +175,6 @@ def test_an_open_redis_is_told_and_no_password_is_ever_shown(here: Path, monkeyp
         assert "hunter2" not in str(of_farm(facts()))
 
 
-def test_a_redis_without_its_client_here_is_mended_by_installing_it(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (here / "farm.yaml").write_text("broker: redis://127.0.0.1:1/0\n")
-    monkeypatch.setattr("farm_orchestrator.config.find_spec", lambda _: None)
-    hit = line(facts(), "broker")
-    assert hit.state == State.FAULT
-    assert "its client is not installed here" in (hit.why or "")
-    assert (hit.mend or "").startswith("pip install 'benchfarm[shared]'")
-
-
 @pytest.mark.parametrize("text", ["boards:\n\ta: {}\n", "boards:\n  a:\n    host: x\n\t  port: 22\n"])
 def test_an_inventory_with_tabs_is_told_with_the_command_that_mends_it(here: Path, text: str) -> None:
     (here / "fleet.yaml").write_text(text)

@@ -43,7 +43,8 @@ def test_the_doctor_says_it_too(plain: Desk) -> None:
     assert said.code == 4
     broker = next(each for each in said.results if each["check"] == "broker")
     assert broker["state"] == "fault"
-    assert "benchfarm[shared]" in broker["why"]
+    assert "its client is not installed here" in broker["why"]
+    assert "pip install 'benchfarm[shared]'" in broker["mend"]
 
 
 def test_what_speaks_of_stored_runs_does_not_need_it(plain: Desk) -> None:
