@@ -5,13 +5,11 @@ import json
 import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from farm_agents import board, lock, place, probe, sites, sysfs
+from farm_agents import board, firmware, lock, place, probe, procfs, sites, sysfs
 from farm_agents.place import Place
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Json
@@ -19,9 +17,6 @@ from farm_agents.wire import Json
 LOAD_S = 1.0
 SHOWN = 3
 KNOBS = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
-FIRMWARE = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
-# Cooling that takes clock away from the processor; fans and chargers do not.
-THROTTLERS = re.compile(r"cpufreq-cpu|thermal-cpufreq|cpu-idle|Processor\Z|[cg]pu-throttle-alert|hot-surface-alert")
 # What a charger promised, not what flows.
 PROMISES = re.compile(r"(tcpm|ucsi)[_-]source[_-]psy|qcom_battmgr")
 
@@ -72,20 +67,9 @@ def heat(tree: Sysfs) -> Json:
     return {
         "temp_mc": sysfs.temp_mc(tree),
         "trips": [trip for zone in tree.names(sysfs.ZONES, "thermal_zone") for trip in _trips(tree, zone)],
-        "cooling": [pair for pair in _coolers(tree) if pair[1] is not None and THROTTLERS.match(pair[0])],
-        "throttled": firmware_flags(tree),
+        "cooling": sysfs.coolers(tree),
+        "throttled": firmware.throttled_bits(tree),
     }
-
-
-def firmware_flags(tree: Sysfs) -> Optional[int]:
-    """The bits of a Raspberry Pi's get_throttled; None on any other board. The sticky ones are never cleared by this."""
-    for path in glob.glob(tree.path(FIRMWARE)):
-        text = tree.text(path)
-        if text and re.match(r"(0x)?[0-9a-fA-F]+\Z", text):
-            return int(text, 16)
-    said = _vcgencmd("get_throttled") if "Raspberry Pi" in (board.model(tree) or "") else ""
-    found = re.match(r"throttled=0x([0-9a-fA-F]+)", said)
-    return int(found.group(1), 16) if found else None
 
 
 def supply(tree: Sysfs) -> Json:
@@ -122,16 +106,16 @@ def holder(where: Place) -> Optional[int]:
 
 def load(allowed: Sequence[int], window_s: float = LOAD_S) -> Json:
     """Shares of one CPU over the window: `busy`, `stolen` of the busiest CPU, `top` [name, share] of the processes."""
-    names_before, before = _processes(), _ticks()
+    names_before, before = _processes(), procfs.ticks(Sysfs())
     time.sleep(window_s)
-    after, names_after = _ticks(), _processes()
+    after, names_after = procfs.ticks(Sysfs()), _processes()
     busy, stolen = [], []
     for cpu in allowed:
         old, new = before.get(cpu), after.get(cpu)
         total = sum(new) - sum(old) if old and new else 0
         if old and new and total > 0:
-            busy.append(1 - (new[3] + new[4] - old[3] - old[4]) / total)
-            stolen.append((new[7] - old[7]) / total)
+            busy.append((procfs.busy(new) - procfs.busy(old)) / total)
+            stolen.append((new[procfs.STEAL] - old[procfs.STEAL]) / total)
     return {"busy": max(busy, default=None), "stolen": max(stolen, default=None),
             "top": _top(names_before, names_after, window_s)}  # fmt: skip
 
@@ -140,14 +124,6 @@ def _top(before: Mapping[int, Tuple[str, int]], after: Mapping[int, Tuple[str, i
     ticks = window_s * os.sysconf("SC_CLK_TCK")
     used = [(now - before[pid][1], name) for pid, (name, now) in after.items() if pid in before and pid != os.getpid()]
     return [{"name": name, "share": spent / ticks} for spent, name in sorted(used, reverse=True)[:SHOWN] if spent > 0]
-
-
-def _ticks() -> Dict[int, List[int]]:
-    """By CPU of the machine itself: user nice system idle iowait irq softirq steal."""
-    lines = (Sysfs().text("proc/stat") or "").splitlines()
-    found = [re.match(r"cpu(\d+) (.*)", line) for line in lines]
-    rows = {int(line.group(1)): [int(word) for word in line.group(2).split()] for line in found if line}
-    return {cpu: row[:8] for cpu, row in rows.items() if len(row) >= 8}
 
 
 def _processes() -> Dict[int, Tuple[str, int]]:
@@ -173,11 +149,6 @@ def _trips(tree: Sysfs, zone: str) -> List[Tuple[str, int]]:
     return found
 
 
-def _coolers(tree: Sysfs) -> List[Tuple[str, Optional[int]]]:
-    folders = [sysfs.ZONES + "/" + name for name in tree.names(sysfs.ZONES, "cooling_device")]
-    return [(tree.text(folder + "/type") or "", tree.number(folder + "/cur_state")) for folder in folders]
-
-
 def _hwmon(tree: Sysfs) -> List[Tuple[str, str]]:
     folder = "sys/class/hwmon"
     found = [tree.path(folder + "/" + name) for name in tree.names(folder, "hwmon")]
@@ -198,14 +169,3 @@ def _first(found: Iterable[Any]) -> Any:
 def _numbers(tree: Sysfs, folders: Sequence[str], name: str) -> List[int]:
     found = [tree.number(folder + name) for folder in folders]
     return [number for number in found if number is not None]
-
-
-def _vcgencmd(what: str) -> str:
-    program = shutil.which("vcgencmd")
-    if program is None:
-        return ""
-    try:
-        done = subprocess.run([program, what], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.decode("utf-8", "replace")

@@ -3,14 +3,13 @@
 import gc
 from array import array
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Callable, Generic, Optional, Protocol, TypeVar
 
 from farm_agents.clock import Clock
 
 SECOND_NS = 1_000_000_000
 MOST = 1_000_000  # iterations of a slot: 8 MB of latencies
-RECENT = 1024  # warm-up latencies that are kept to guess the slot's count
+RING = 1 << 16  # latencies that a window of the warm-up keeps, the last ones
 SETTLE = 10  # iterations before the slot that bring back the caches
 Reading = TypeVar("Reading")
 
@@ -25,12 +24,35 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True)
-class Warm:
-    """What the warm-up saw: count, duration, median latency of its end."""
+class Pace:
+    """Calls start at `origin_ns` and whole periods after it; None: one after the other."""
+
+    origin_ns: int
+    period_ns: Optional[float]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """When a window of the warm-up begins and ends: at `window_ns` and `least` iterations, or at `left_ns`."""
+
+    t0_ns: int
+    window_ns: int
+    least: int
+    left_ns: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of the warm-up: its count, its ends, the latencies that found room."""
 
     n: int
-    elapsed_ns: int
-    p50_ns: int
+    t0_ns: int
+    t1_ns: int
+    latency_ns: "array[int]"
+
+    @property
+    def elapsed_ns(self) -> int:
+        return max(0, self.t1_ns - self.t0_ns)
 
 
 @dataclass(frozen=True)
@@ -84,27 +106,39 @@ class Timed(Generic[Reading]):
     after: Reading
 
 
-def warm_up(runtime: Runtime, clock: Clock, least_ns: int, least_n: int, period_ns: Optional[float] = None) -> Warm:
-    """Iterates until both the time and the count are reached, at the pace of the point."""
-    call, binding, now = runtime.call, runtime.binding, clock.now
-    recent = array("q", [0]) * RECENT
-    t0 = b = now()
-    n = 0
-    while n < least_n or b - t0 < least_ns:
-        if period_ns is not None:
-            clock.sleep_until(t0 + _multiple(b - t0, period_ns))
+def window(runtime: Runtime, clock: Clock, ring: "array[int]", pace: Pace, spans: Spans) -> Window:
+    """Iterations of the warm-up until both the time and the count of a window are reached, or no time is left.
+
+    A clock that goes back ends the window: nothing that it says of its length is true.
+    """
+    call, binding, now, sleep_until = runtime.call, runtime.binding, clock.now, clock.sleep_until
+    room, period, t0 = len(ring), pace.period_ns, spans.t0_ns
+    n, b = 0, t0
+    while True:
+        if period is not None:
+            sleep_until(pace.origin_ns + _multiple(b - pace.origin_ns, period))
         a = now()
         call(binding)
         b = now()
-        recent[n % RECENT] = b - a
+        ring[n % room] = b - a
         n += 1
-    kept = recent[: min(n, RECENT)]
-    return Warm(n, b - t0, int(median(kept[len(kept) // 2 :])))
+        passed = b - t0
+        if (passed >= spans.window_ns and n >= spans.least) or not 0 <= passed < spans.left_ns or n >= MOST:
+            return Window(n, t0, b, ring[: min(n, room)])
 
 
 def _multiple(elapsed_ns: int, period_ns: float) -> int:
     """The first multiple of the period that is not before `elapsed_ns`."""
     return int(-(-elapsed_ns // period_ns) * period_ns)
+
+
+def again(runtime: Runtime, clock: Clock, most: int) -> None:
+    """A few iterations that nobody times; of a slow model fewer, but one at least."""
+    start = clock.now()
+    for _ in range(most):
+        runtime.call(runtime.binding)
+        if clock.now() - start >= SECOND_NS:
+            return
 
 
 def most_iterations(limits: Limits, p50_ns: int) -> int:
@@ -131,17 +165,16 @@ def timed(
     gc.freeze()
     gc.disable()
     try:
-        for _ in range(SETTLE):
-            runtime.call(runtime.binding)
+        again(runtime, clock, SETTLE)
         start = before()
-        slot = _slot(runtime, clock, room, limits)
+        slot = one_slot(runtime, clock, room, limits)
         return Timed(slot, start, after())
     finally:
         gc.enable()
         gc.unfreeze()
 
 
-def _slot(runtime: Runtime, clock: Clock, room: Buffers, limits: Limits) -> Slot:
+def one_slot(runtime: Runtime, clock: Clock, room: Buffers, limits: Limits) -> Slot:
     if limits.period_ns is None or room.start_delay_ns is None:
         return _tight(runtime, clock, room, limits)
     return _paced(runtime, clock, room, room.start_delay_ns, limits)

@@ -1,14 +1,17 @@
 """A measure launch: warm-up, peak memory, one slot, its samples."""
 
-from typing import Iterator, List
+from dataclasses import dataclass
+from typing import Any, Iterator, List, Optional
 
-from farm_agents import clock, counters, loop, memory, sysfs
+from farm_agents import beside, canary, clock, counters, loop, memory, steady, sysfs, warmup
 from farm_agents.counters import Counters
 from farm_agents.feeds import Inputs
-from farm_agents.loop import Limits, Slot, Timed, Warm
+from farm_agents.loop import Limits, Slot, Timed
 from farm_agents.runtime import Session
 from farm_agents.scene import Scene, Voice
 from farm_agents.spec import Work
+from farm_agents.steady import Settled, Temperature, Trial
+from farm_agents.warmup import Rule
 from farm_agents.wire import Json, Readings, Samples
 
 CHUNK = 16384  # iterations per line: far below 1 MiB with any latency
@@ -16,26 +19,58 @@ PEAK_ITERATIONS = 5
 COARSE = 100  # a latency of fewer clock steps than this is counted in steps
 
 
+@dataclass(frozen=True)
+class Stand:
+    """What a slot is measured with; `temp_mc`: where a board must not heat any more to count as steady."""
+
+    scene: Scene
+    session: Session
+    ticking: clock.Clock
+    limits: Limits
+    temp_mc: Optional[Temperature]
+
+
 def measure(work: Work, scene: Scene, voice: Voice, session: Session, inputs: Inputs) -> List[Json]:
     """Nothing but the loop runs in the slot; everything is said afterwards."""
     del inputs
-    ticking, limits = clock.MonotonicClock(), limits_of(work)
+    heat = (lambda: sysfs.temp_mc(scene.tree)) if work.point.mode == "sustained" else None
+    stand, rule = Stand(scene, session, clock.MonotonicClock(), limits_of(work), heat), rule_of(work)
     voice.stage("warmup")
-    warm = warm_up(work, scene, session, ticking, limits)
-    peak_memory(scene, session)
-    readings = look(scene, "start", ticking)
+    warm = steady.warm_up(session, stand.ticking, rule, stand.limits.period_ns, stand.temp_mc)
+    peak_memory(scene, session, stand.ticking)
+    bird = canary.make(scene.tree, scene.cpus or [], stand.limits.slot_ns)
+    scene.facts.update(canary.facts(bird, "before", stand.ticking.now))
     voice.stage("slot")
-    room = loop.buffers(loop.most_iterations(limits, warm.p50_ns), paced=limits.period_ns is not None)
-    timed = loop.timed(session, ticking, room, limits, before=counters.before, after=counters.after)
-    readings += look(scene, "end", ticking)
+    settled = steady.settle(warm, rule, lambda p50_ns: trial(stand, p50_ns))
+    scene.facts.update(canary.facts(bird, "after", stand.ticking.now))
     voice.stage("send")
-    scene.facts.update(facts_of(timed))
-    scene.facts["clock_resolution_ns"] = clock.smallest_step_ns(ticking.now)
-    for chunk in chunks(work.launch, timed.slot):
+    slot, step_ns = settled.trial.timed.slot, clock.smallest_step_ns(stand.ticking.now)
+    scene.facts.update({**settled.trial.facts, **steady_facts(settled), "clock_resolution_ns": step_ns})
+    for chunk in chunks(work.launch, slot):
         voice.say(chunk)
-    if readings:
-        voice.say(Readings(work.launch, readings))
-    return findings(timed.slot, limits, warm.p50_ns, scene.facts["clock_resolution_ns"])
+    if settled.trial.readings:
+        voice.say(Readings(work.launch, settled.trial.readings))
+    return [*findings(slot, stand.limits, settled.warm.p50_ns, step_ns), *not_steady(settled, rule)]
+
+
+def trial(stand: Stand, p50_ns: int) -> Trial[Counters]:
+    """One slot and what is read beside it."""
+    scene, limits = stand.scene, stand.limits
+    around = counters.sources(scene.tree, scene.cpus or [])
+    facts: Json = {}
+    readings = look(stand, facts, "start")
+    room = loop.buffers(loop.most_iterations(limits, p50_ns), paced=limits.period_ns is not None)
+    timed = loop.timed(stand.session, stand.ticking, room, limits, before=around.before, after=around.after)
+    readings += look(stand, facts, "end")
+    temps_mc = (facts["temp_mc_start"], facts["temp_mc_end"]) if stand.temp_mc is not None else ()
+    return Trial(timed, {**facts, **facts_of(timed)}, readings, temps_mc)
+
+
+def look(stand: Stand, facts: Json, when: str) -> List[Json]:
+    """The board beside the slot, never in it."""
+    scene = stand.scene
+    beside.look(facts, scene.tree, scene.cpus or [], when)
+    return sysfs.readings(scene.tree, stand.ticking.now())
 
 
 def limits_of(work: Work) -> Limits:
@@ -48,39 +83,30 @@ def limits_of(work: Work) -> Limits:
     )
 
 
-def warm_up(work: Work, scene: Scene, session: Session, ticking: clock.Clock, limits: Limits) -> Warm:
+def rule_of(work: Work) -> Rule:
     recipe = work.recipe
-    least_ns = int(recipe.warmup_s * loop.SECOND_NS)
-    warm = loop.warm_up(session, ticking, least_ns, recipe.warmup_iterations, limits.period_ns)
-    scene.facts.update(warmup_ms=warm.elapsed_ns / 1e6, warmup_n=warm.n)
-    return warm
+    return Rule(
+        least_ns=int(recipe.warmup_s * loop.SECOND_NS),
+        most_ns=int(recipe.warmup_max_s * loop.SECOND_NS),
+        least_n=recipe.warmup_iterations,
+        window_ns=int(recipe.window_s * loop.SECOND_NS),
+        windows=recipe.windows,
+        drift_max=recipe.drift_max,
+        half_max=recipe.half_max,
+        spread_max=recipe.spread_max,
+    )
 
 
-def peak_memory(scene: Scene, session: Session) -> None:
+def peak_memory(scene: Scene, session: Session, ticking: clock.Clock) -> None:
     """Read before the sample buffer exists: the peak is the model's."""
     reason = memory.reset_peak()
-    for _ in range(PEAK_ITERATIONS):
-        session.call(session.binding)
+    loop.again(session, ticking, PEAK_ITERATIONS)
     facts = scene.facts
     facts.update(memory.peak_facts("hwm_run", reason))
     peaks = [facts[name] for name in ("hwm_load", "hwm_run")]
     facts["peak_memory"] = None if None in peaks else max(peaks)
     if None in peaks:
         facts["peak_memory_reason"] = facts.get("hwm_run_reason") or facts.get("hwm_load_reason")
-
-
-def look(scene: Scene, when: str, ticking: clock.Clock) -> List[Json]:
-    """Clock and heat beside the slot, never in it."""
-    cpus, tree, facts = scene.cpus or [], scene.tree, scene.facts
-    for name, value, reason in (
-        ("governor", sysfs.governor(tree, cpus), "no cpufreq policy tells a governor"),
-        ("freq_khz_" + when, sysfs.freq_khz(tree, cpus), "no cpufreq policy tells a clock"),
-        ("temp_mc_" + when, sysfs.temp_mc(tree), "no thermal zone of the processor answers"),
-    ):
-        facts[name] = value
-        if value is None:
-            facts[name + "_reason"] = reason
-    return sysfs.readings(tree, ticking.now())
 
 
 def facts_of(timed: "Timed[Counters]") -> Json:
@@ -94,6 +120,25 @@ def facts_of(timed: "Timed[Counters]") -> Json:
         "buffer_bytes": len(room.latency_ns) * (16 if room.start_delay_ns is not None else 8),
         **counters.facts(timed.before, timed.after),
     }
+
+
+def steady_facts(settled: Settled[Any]) -> Json:
+    warm, rest = settled.warm, settled.rest
+    found: Json = {
+        "warmup_ms": warm.elapsed_ns / 1e6,
+        "warmup_n": warm.n,
+        "warmup_windows": warm.shape.windows,
+        "warmup_coarse": warm.shape.coarse,
+        "slides": settled.slides,
+        "steady": None if rest is None else rest.steady,
+        "steady_broken": None if rest is None else list(rest.broken),
+    }
+    if rest is None:
+        slot = settled.trial.timed.slot
+        seconds = (slot.t1_ns - slot.t0_ns) / 1e9
+        short = "{} iterations in {:.1f} s make fewer than {} windows".format(slot.n, seconds, warmup.FEWEST)
+        found.update(steady_reason=short, steady_broken_reason=short)
+    return found
 
 
 def chunks(launch: str, slot: Slot) -> Iterator[Samples]:
@@ -113,3 +158,18 @@ def findings(slot: Slot, limits: Limits, p50_ns: int, step_ns: int) -> List[Json
         text = "the clock moves in steps of {} ns, an inference takes {} ns".format(step_ns, p50_ns)
         found.append({"name": "TIMER", "text": text})
     return found
+
+
+def not_steady(settled: Settled[Any], rule: Rule) -> List[Json]:
+    rest, warm = settled.rest, settled.warm
+    if rest is None or rest.steady:
+        return []
+    limits = {"drift": rule.drift_max, "half": rule.half_max, "spread": rule.spread_max}
+    figures = {"drift": rest.drift, "half": rest.half, "spread": rest.spread}
+    told = ["{} {:.2%} (at most {:.2%})".format(name, figures[name], limits[name]) for name in limits]
+    if "heat" in rest.broken:
+        told.append("the board heats by {:.1f} °C in 10 s".format((rest.heat_mc or 0.0) / 1000))
+    text = "after {:.1f} s of warm-up (slots that became warm-up: {}) the medians of the windows still move: {}".format(
+        warm.elapsed_ns / 1e9, settled.slides, ", ".join(told)
+    )
+    return [{"name": "NOT_STEADY", "text": text}]

@@ -6,6 +6,8 @@ import sys
 import time
 
 from farm_agents import board, memory, sysfs
+from farm_agents.beside import NO_ZONE
+from farm_agents.fact import told
 from farm_agents.failure import LaunchFailed
 from farm_agents.scene import Scene, Voice
 from farm_agents.spec import Work, read
@@ -33,6 +35,7 @@ def launch(work: Work, scene: Scene, voice: Voice) -> Done:
     prefer_to_be_ended()
     voice.stage("import")
     pin(work, scene)
+    scene.facts.update(told("temp_mc_launch", sysfs.temp_mc(scene.tree), NO_ZONE))
     start = time.perf_counter_ns()
     try:
         from farm_agents import stages  # noqa: PLC0415 - the import of the runtime is timed and comes after the pin

@@ -98,6 +98,11 @@ class Session:
                 )
             self.binding.bind_output(name, "cpu")
 
+    def bind_into(self, arrays: Mapping[str, Any]) -> None:
+        """Lets outputs be written into the caller's arrays, of the right type and shape; the caller keeps them alive."""
+        for name, array in arrays.items():
+            self.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+
     def results(self) -> Dict[str, Any]:
         """Copies of the outputs of the last call."""
         return dict(zip(self.outputs, self.binding.copy_outputs_to_cpu()))

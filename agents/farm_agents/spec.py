@@ -9,21 +9,29 @@ from farm_agents.wire import Job, WireError
 DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
 NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
 KINDS = ("measure", "evaluate")
+MODES = ("burst", "sustained")
 
 
 @dataclass(frozen=True)
 class Point:
-    """Settings of the cell. `cpus`: big, all or a list such as 0-3,6; `threads` None: as many as the cpus."""
+    """Settings of the cell. `cpus`: big, all or a list such as 0-3,6; `threads` None: as many as the cpus.
+
+    `mode`: burst, or sustained, which warms up until the board's heat stands still.
+    """
 
     provider: str
     cpus: str
     threads: Optional[int]
     pace_hz: Optional[float]
+    mode: str
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Durations in seconds, counts of iterations."""
+    """Durations in seconds, counts of iterations; limits of the warm-up's windows as shares.
+
+    A warm-up without a maximum lasts for its minimum.
+    """
 
     warmup_s: float
     slot_s: float
@@ -31,6 +39,12 @@ class Recipe:
     warmup_iterations: int
     min_iterations: int
     rows_s: float
+    warmup_max_s: float
+    window_s: float
+    windows: int
+    drift_max: float
+    half_max: float
+    spread_max: float
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,7 @@ def _point(body: Dict[str, Any]) -> Point:
         cpus=str(body.get("cpus", "big")),
         threads=None if threads is None else max(1, _count(threads)),
         pace_hz=None if pace_hz is None else float(pace_hz),
+        mode=_one_of(body.get("mode", "burst"), MODES),
     )
 
 
@@ -116,6 +131,12 @@ def _recipe(body: Dict[str, Any]) -> Recipe:
         warmup_iterations=max(1, _count(body.get("warmup_iterations", 10))),
         min_iterations=max(1, _count(body.get("min_iterations", 50))),
         rows_s=_seconds(body.get("rows_s", 600.0)),
+        warmup_max_s=max(_seconds(body["warmup_s"]), _seconds(body.get("warmup_max_s", 0.0))),
+        window_s=_seconds(body.get("window_s", 0.025)),
+        windows=max(2, _count(body.get("windows", 12))),
+        drift_max=_share(body.get("drift_max", 0.02)),
+        half_max=_share(body.get("half_max", 0.015)),
+        spread_max=_share(body.get("spread_max", 0.05)),
     )
 
 
@@ -146,4 +167,10 @@ def _count(value: Any) -> int:
 def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= 86400:
         raise ValueError("{!r} is no duration of at most a day".format(value))
+    return float(value)
+
+
+def _share(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError("{!r} is no share between 0 and 1".format(value))
     return float(value)

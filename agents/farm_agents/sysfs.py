@@ -10,8 +10,12 @@ from farm_agents.wire import Json
 CPU = "sys/devices/system/cpu"
 POLICIES = CPU + "/cpufreq"
 ZONES = "sys/class/thermal"
+DEVFREQ = "sys/class/devfreq"
 SAME_CLASS = 0.85  # clusters of one core type differ a little in clock (RK3588, QRB5165); little cores differ by half
 CPU_ZONE = re.compile(r"cpu|soc|package|bigcore|littlecore|x86_pkg|tj", re.IGNORECASE)
+# Cooling that takes clock away from the processor; fans and chargers do not.
+THROTTLERS = re.compile(r"cpufreq-cpu|thermal-cpufreq|cpu-idle|Processor\Z|[cg]pu-throttle-alert|hot-surface-alert")
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,16 @@ class Sysfs:
         except ValueError:
             return None
 
-    def names(self, folder: str, prefix: str) -> List[str]:
-        """Entries such as policy0, policy4 in the order of their numbers."""
+    def entries(self, folder: str) -> List[str]:
+        """Names in a folder, sorted; none where it cannot be read."""
         try:
-            found = [entry for entry in os.listdir(self.path(folder)) if re.match(prefix + r"\d+\Z", entry)]
+            return sorted(os.listdir(self.path(folder)))
         except OSError:
             return []
+
+    def names(self, folder: str, prefix: str) -> List[str]:
+        """Entries such as policy0, policy4 in the order of their numbers."""
+        found = [entry for entry in self.entries(folder) if re.match(prefix + r"\d+\Z", entry)]
         return sorted(found, key=lambda entry: int(entry[len(prefix) :]))
 
 
@@ -102,18 +110,57 @@ def _strongest(allowed: Sequence[int], strength: Mapping[int, Optional[int]]) ->
 
 def governor(sysfs: Sysfs, cpus: Sequence[int]) -> Optional[str]:
     """Governors of the policies that hold these CPUs, joined where they differ."""
-    found = {sysfs.text("{}/{}/scaling_governor".format(POLICIES, policy)) for policy in _policies_of(sysfs, cpus)}
+    found = {sysfs.text("{}/{}/scaling_governor".format(POLICIES, policy)) for policy in policies_of(sysfs, cpus)}
     return "+".join(sorted(word for word in found if word)) or None
 
 
-def freq_khz(sysfs: Sysfs, cpus: Sequence[int]) -> Optional[int]:
-    """Lowest requested clock among the policies of these CPUs (scaling_cur_freq is a request on Arm)."""
-    found = [sysfs.number("{}/{}/scaling_cur_freq".format(POLICIES, policy)) for policy in _policies_of(sysfs, cpus)]
+def freq_khz(sysfs: Sysfs, cpus: Sequence[int], name: str = "scaling_cur_freq") -> Optional[int]:
+    """Lowest requested clock (or another one by its file) among the policies of these CPUs.
+
+    scaling_cur_freq is a request on Arm.
+    """
+    found = [sysfs.number("{}/{}/{}".format(POLICIES, policy, name)) for policy in policies_of(sysfs, cpus)]
     return min((value for value in found if value), default=None)
 
 
-def _policies_of(sysfs: Sysfs, cpus: Sequence[int]) -> List[str]:
+def policies_of(sysfs: Sysfs, cpus: Sequence[int]) -> List[str]:
     return [policy for policy, members in policies(sysfs).items() if set(members) & set(cpus)]
+
+
+def transitions(sysfs: Sysfs, wanted: Sequence[str]) -> Optional[int]:
+    """How often the clocks of these policies were changed; None where one of them does not count."""
+    found = [sysfs.number("{}/{}/stats/total_trans".format(POLICIES, policy)) for policy in wanted]
+    known = [count for count in found if count is not None]
+    return sum(known) if known and len(known) == len(found) else None
+
+
+def coolers(sysfs: Sysfs) -> List[Tuple[str, int]]:
+    """(type, state) of what slows the processor down; state 0: it does not."""
+    folders = [ZONES + "/" + name for name in sysfs.names(ZONES, "cooling_device")]
+    found = [(sysfs.text(folder + "/type") or "", sysfs.number(folder + "/cur_state")) for folder in folders]
+    return [(kind, state) for kind, state in found if state is not None and THROTTLERS.match(kind)]
+
+
+def cooling_state(sysfs: Sysfs) -> Optional[int]:
+    return max((state for _, state in coolers(sysfs)), default=None)
+
+
+def devfreq_hz(sysfs: Sysfs) -> Dict[str, int]:
+    """Clocks beside the CPUs' by name: memory, GPU, NPU."""
+    found = {name: sysfs.number("{}/{}/cur_freq".format(DEVFREQ, name)) for name in sysfs.entries(DEVFREQ)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def last_level_cache_bytes(sysfs: Sysfs, cpus: Sequence[int]) -> Optional[int]:
+    """The largest cache that one of these CPUs reaches; None where it is not told."""
+    folders = ["{}/cpu{}/cache".format(CPU, cpu) for cpu in cpus]
+    return max((_cache_bytes(sysfs, folder + "/" + index) for folder in folders
+                for index in sysfs.names(folder, "index")), default=0) or None  # fmt: skip
+
+
+def _cache_bytes(sysfs: Sysfs, folder: str) -> int:
+    size = re.match(r"(\d+)([KM]?)\Z", sysfs.text(folder + "/size") or "")
+    return int(size.group(1)) * UNITS[size.group(2)] if size else 0
 
 
 def zones(sysfs: Sysfs) -> List[Tuple[str, Optional[int]]]:

@@ -39,6 +39,13 @@ IMPORT_BYTES = 44_000_000
 LOAD_FACTOR = 2.6  # bytes above the import that a byte of model takes
 NS = 1_000_000_000
 NO_REASON = "a stand-in measured nothing"
+CANARY = {"clock": 50_000, "memory": 5_000_000}  # ns: neither clock nor memory of an invented board ever changes
+UNSEEN = (
+    "warmup_n", "warmup_windows", "warmup_coarse", "freq_transitions", "cooling_state_max", "buffer_bytes",
+    "temp_mc_launch",
+    *(f"{name}_{when}" for name in ("governor", "freq_khz", "freq_min_khz", "freq_max_khz", "temp_mc",
+                                    "throttled_bits", "devfreq_hz") for when in ("start", "end")),
+)  # fmt: skip
 
 
 class Launch:
@@ -174,7 +181,7 @@ def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
     """Every fact of a launch; what a stand-in cannot know is null with its reason."""
     base_ms, size = launch.base_ns() / 1e6, launch.job["model"]["bytes"]
     loaded = IMPORT_BYTES + round(LOAD_FACTOR * size)
-    absent = ("governor", "freq_khz_start", "freq_khz_end", "temp_mc_start", "temp_mc_end", "numpy", "onnxruntime",
+    absent = ("governor", *(UNSEEN if launch.measures else ()), "numpy", "onnxruntime",
               "output_digest", "golden_sqnr_db", "golden_max_abs", "golden_exact", "operators")  # fmt: skip
     return {
         "synthetic": True,
@@ -191,10 +198,13 @@ def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
 def slot_facts(slot: Slot, warmup_s: float, loaded: int) -> Json:
     busy_ns = sum(slot.latency_ns)
     return {
-        "warmup_ms": warmup_s * 1e3, "slot_t0_ns": slot.t0_ns, "slot_t1_ns": slot.t0_ns + slot.duration_ns,
+        "warmup_ms": warmup_s * 1e3, "slides": 0, "steady": True, "steady_broken": [],  # its latencies know no drift
+        "slot_t0_ns": slot.t0_ns, "slot_t1_ns": slot.t0_ns + slot.duration_ns,
         "clock_resolution_ns": 1, "cpu_ns": busy_ns, "wall_ns": slot.duration_ns,
         "cpu_per_wall": busy_ns / slot.duration_ns, "run_queue_ns": 0,
         "nvcsw": 0, "nivcsw": 0, "minflt": 0, "majflt": 0, "hwm_run": loaded, "peak_memory": loaded,
+        "psi_cpu_some_us": 0, "foreign_cpu_ns": 0, "swap_in_pages": 0,
+        **{f"canary_{part}_{when}_ns": ns for part, ns in CANARY.items() for when in ("before", "after")},
         "n": len(slot.latency_ns), "capped": slot.capped, "missed": slot.missed,
     }  # fmt: skip
 

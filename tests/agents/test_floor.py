@@ -85,6 +85,8 @@ def test_a_launch_of_each_kind_is_done(start: Start, tmp_path: Path, python: str
     done = client.launch(parts.mlp(tmp_path / "mlp.onnx"), parts.ones(tmp_path / "ones.npz"), kind=kind).done
     assert done.facts["python"] == hello.python
     assert done.facts["onnxruntime"] == hello.onnxruntime
+    canary = [value for name, value in done.facts.items() if name.startswith("canary_")]
+    assert [type(value) for value in canary] == [int] * 4 * (kind == "measure")
     absent = done.facts["options"]["absent"]
     assert all(reason for reason in absent.values())
 

@@ -1,5 +1,6 @@
 """Launches through a real agent, a real runner and a real onnxruntime."""
 
+import json
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import agents_support as parts
 from agents_support import Board, Client
 from farm_agents import wire
+from farm_lab import synthetic
+from farm_orchestrator.model import PRESETS
 
 Start = Callable[..., Client]
 
@@ -66,6 +69,12 @@ def test_a_measure_launch_brings_samples_and_every_fact_or_the_reason_why_not(
         "first_ms",
         "second_ms",
         "warmup_ms",
+        "warmup_n",
+        "warmup_windows",
+        "warmup_coarse",
+        "slides",
+        "steady",
+        "steady_broken",
         "slot_t0_ns",
         "slot_t1_ns",
         "clock_resolution_ns",
@@ -100,11 +109,25 @@ def test_a_measure_launch_brings_samples_and_every_fact_or_the_reason_why_not(
         "governor",
         "freq_khz_start",
         "freq_khz_end",
+        "temp_mc_launch",
         "temp_mc_start",
         "temp_mc_end",
         "boot_id",
+        *(f"canary_{part}_{when}_ns" for part in ("clock", "memory") for when in ("before", "after")),
+        *("psi_cpu_some_us", "foreign_cpu_ns", "swap_in_pages", "freq_transitions", "cooling_state_max"),
+        *(f"{name}_{when}" for name in ("throttled_bits", "governor", "devfreq_hz") for when in ("start", "end")),
+        *(f"freq_{limit}_khz_{when}" for limit in ("min", "max") for when in ("start", "end")),
     ]
     assert [name for name in names if facts.get(name) is None and not facts.get(f"{name}_reason")] == []
+
+
+def test_the_labs_stand_in_names_every_fact_of_a_real_launch(client: Client, mlp: Path, ones: Path) -> None:
+    real = client.launch(mlp, ones).done.facts
+    asked = json.loads(wire.encode(parts.job(mlp, client.board.push(ones))))
+    truth = {**synthetic.TRUTH, "sleep_s": 0.0}
+    said = [*synthetic.perform(synthetic.Launch(asked, truth, "vb001", "1"))][-1]["facts"]
+    own = {"boot_id", "onnxruntime_build"}  # of the supervisor, and of a build
+    assert {name for name in real if not name.endswith("_reason")} - own <= said.keys()
 
 
 def test_every_chunk_of_samples_names_the_start_of_the_slot_and_continues_the_last(
@@ -213,6 +236,26 @@ def test_few_iterations_are_a_finding_and_the_data_is_kept(client: Client, mlp: 
     )
     assert "FEW_ITERATIONS" in [finding["name"] for finding in launch.done.findings]
     assert 0 < len(launch.latency_ns) < 50
+
+
+def test_a_model_that_never_rests_is_a_finding_and_the_last_slot_is_kept(client: Client, mlp: Path, ones: Path) -> None:
+    never = {"drift_max": 0.0, "half_max": 0.0, "spread_max": 0.0}
+    recipe = {"warmup_max_s": 0.2, "window_s": 0.005, **never}
+    launch = client.launch(mlp, ones, recipe=recipe)
+    facts = launch.done.facts
+    (finding,) = [found for found in launch.done.findings if found["name"] == "NOT_STEADY"]
+    assert "at most 0.00%" in finding["text"]
+    assert (facts["steady"], facts["warmup_windows"], facts["slides"]) == (False, 12, 0)
+    assert facts["warmup_ms"] >= 200
+    assert len(launch.latency_ns) == facts["n"] >= 50
+
+
+def test_a_launch_of_the_quick_preset_is_warmed_up_within_its_bounds(client: Client, mlp: Path, ones: Path) -> None:
+    facts = client.launch(mlp, ones, recipe=PRESETS["quick"].to_json()).done.facts
+    assert facts["warmup_ms"] >= 300
+    assert facts["steady"] in {True, False}
+    assert (facts["warmup_windows"], facts["warmup_coarse"]) == (12, False)
+    assert facts["slot_t1_ns"] - facts["slot_t0_ns"] >= 0.5e9
 
 
 def test_a_provider_that_is_not_there_is_refused_before_the_load(client: Client, mlp: Path, ones: Path) -> None:

@@ -1,12 +1,14 @@
 """The timed loop under a clock that only moves when told to."""
 
 import gc
+from array import array
 
 import numpy as np
+import pytest
 
 from farm_agents import loop
 from farm_agents.fakes import FakeClock, ScriptedRuntime
-from farm_agents.loop import Limits, Slot, Timed
+from farm_agents.loop import Limits, Pace, Slot, Spans, Timed, Window
 from farm_orchestrator.store.samples import Timed as Stored
 from farm_orchestrator.store.samples import starts_ns
 
@@ -78,22 +80,58 @@ def test_the_counters_are_read_right_around_the_slot_and_not_around_what_precede
     assert timed.after - timed.before == 50 * MS
 
 
-def test_warm_up_lasts_for_its_time_and_for_its_count() -> None:
-    by_time = loop.warm_up(ScriptedRuntime(FakeClock(), [1 * MS]), FakeClock(), 0, 10)
-    assert by_time.n == 10
-    clock = FakeClock()
-    long = loop.warm_up(ScriptedRuntime(clock, [1 * MS]), clock, 300 * MS, 10)
-    assert (long.n, long.elapsed_ns, long.p50_ns) == (300, 300 * MS, 1 * MS)
-    clock = FakeClock()
-    slow = loop.warm_up(ScriptedRuntime(clock, [900 * MS, 200 * MS]), clock, 300 * MS, 10)
-    assert (slow.n, slow.p50_ns) == (10, 200 * MS)
+def window(runtime: ScriptedRuntime, spans: Spans, period_ns: float | None = None, room: int = 100) -> Window:
+    return loop.window(runtime, runtime.clock, array("q", [0]) * room, Pace(spans.t0_ns, period_ns), spans)
 
 
-def test_warm_up_keeps_the_pace_of_the_point() -> None:
+def spans(clock: FakeClock, **changes: int) -> Spans:
+    return Spans(**{"t0_ns": clock.time_ns, "window_ns": 30 * MS, "least": 10, "left_ns": 1000 * MS, **changes})
+
+
+def test_a_window_lasts_for_its_time_and_for_its_count() -> None:
+    clock = FakeClock()
+    fast = window(ScriptedRuntime(clock, [1 * MS]), spans(clock))
+    assert (fast.n, fast.elapsed_ns, fast.latency_ns.tolist()) == (30, 30 * MS, [1 * MS] * 30)
+    slow = window(ScriptedRuntime(clock, [20 * MS]), spans(clock))
+    assert (slow.n, slow.elapsed_ns) == (10, 200 * MS)
+
+
+def test_a_window_ends_where_no_time_is_left() -> None:
+    clock = FakeClock()
+    minutes = window(ScriptedRuntime(clock, [300_000 * MS]), spans(clock))
+    assert minutes.n == 1
+
+
+def test_a_window_of_many_iterations_keeps_the_last_ones() -> None:
+    clock = FakeClock()
+    kept = window(ScriptedRuntime(clock, [3 * MS] * 20 + [1 * MS]), spans(clock, window_ns=100 * MS), room=16)
+    assert (kept.n, kept.latency_ns.tolist()) == (60, [1 * MS] * 16)
+
+
+def test_a_window_keeps_the_pace_of_the_point() -> None:
     clock = FakeClock()
     runtime = ScriptedRuntime(clock, [3 * MS])
-    loop.warm_up(runtime, clock, 100 * MS, 5, period_ns=20 * MS)
+    window(runtime, spans(clock, window_ns=100 * MS, least=5), period_ns=20 * MS)
     assert np.diff(runtime.started_ns).tolist() == [20 * MS] * 5
+
+
+def test_a_clock_that_goes_back_ends_a_window_with_no_length() -> None:
+    clock = FakeClock(start_ns=100_000 * MS)
+    back = window(ScriptedRuntime(clock, [1 * MS] * 5 + [-3000 * MS]), spans(clock))
+    assert (back.n, back.elapsed_ns) == (6, 0)
+
+
+def test_a_clock_that_stands_ends_a_window_by_its_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "MOST", 1000)
+    clock = FakeClock()
+    assert window(ScriptedRuntime(clock, [0]), spans(clock)).n == 1000
+
+
+def test_iterations_that_nobody_times_are_fewer_for_a_slow_model() -> None:
+    fast, slow = ScriptedRuntime(FakeClock(), [1 * MS]), ScriptedRuntime(FakeClock(), [60_000 * MS])
+    loop.again(fast, fast.clock, 10)
+    loop.again(slow, slow.clock, 10)
+    assert (fast.calls, slow.calls) == (10, 1)
 
 
 def stalled() -> tuple[ScriptedRuntime, Slot]:

@@ -113,6 +113,7 @@ def test_the_first_session_of_a_launch_is_the_models() -> None:
     assert [name for name, text in sources.items() if "InferenceSession(" in text] == ["runtime.py"]
     assert sources["runtime.py"].count("InferenceSession(") == 1
     assert [name for name, text in sources.items() if " Session(" in text] == ["stages.py"]
+    assert [name for name, text in sources.items() if "canary.make(" in text] == ["measure.py"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""What the firmware of a Raspberry Pi says about its supply and its heat; no other board has it."""
+
+import glob
+import re
+import shutil
+from typing import Optional
+
+from farm_agents import board
+from farm_agents.sysfs import Sysfs
+
+THROTTLED = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
+NO_FIRMWARE = "only the firmware of a Raspberry Pi tells it"
+
+
+def throttled_bits(tree: Sysfs) -> Optional[int]:
+    """The bits of get_throttled; None on any other board. The sticky ones are never cleared by this."""
+    for path in glob.glob(tree.path(THROTTLED)):
+        text = tree.text(path)
+        if text and re.match(r"(0x)?[0-9a-fA-F]+\Z", text):
+            return int(text, 16)
+    said = _vcgencmd("get_throttled") if "Raspberry Pi" in (board.model(tree) or "") else ""
+    found = re.match(r"throttled=0x([0-9a-fA-F]+)", said)
+    return int(found.group(1), 16) if found else None
+
+
+def _vcgencmd(what: str) -> str:
+    program = shutil.which("vcgencmd")
+    if program is None:
+        return ""
+    import subprocess  # noqa: PLC0415 - most boards have no such program, and a launch pays for every import
+
+    try:
+        done = subprocess.run([program, what], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace")
