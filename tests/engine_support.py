@@ -84,6 +84,7 @@ def make_farm(
     python: str = sys.executable,
     variants: Sequence[Variant] = (),
     recipe: Recipe = TINY,
+    screen: int = 0,
     **fields: Any,
 ) -> Farm:
     """A stored, attached run of two variants (or `variants`) on so many boards, all of them this machine."""
@@ -105,6 +106,7 @@ def make_farm(
             floor=variant(artefacts, scratch, FLOOR, "Identity"),
             planned_blocks=blocks,
             max_blocks=blocks,
+            screen_blocks=screen,
         )
         for index in range(boards)
     )  # fmt: skip

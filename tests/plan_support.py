@@ -40,14 +40,17 @@ def make(
     )
 
 
-def part_of(count: int, *, points: int = 1, seed: int = 1, preset: str = "standard", dataset: bool = False) -> Part:
-    """A part with `count` variants v00 (the baseline), v01, ... at so many points."""
+def part_of(
+    count: int, *, points: int = 1, seed: int = 1, preset: str = "standard", dataset: bool = False, screen: int = 0
+) -> Part:
+    """A part with `count` variants v00 (the baseline), v01, ... at so many points, and `screen` screening blocks."""
     names = [f"v{index:02}" for index in range(count)]
     part = make(names, preset=preset, seed=seed).parts[0]
     return dataclasses.replace(
         part,
         variants=tuple(variant(name, dataset=dataset) for name in names),
         points=tuple(Point(threads=index + 1) for index in range(points)),
+        screen_blocks=screen,
     )
 
 

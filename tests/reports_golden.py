@@ -21,6 +21,7 @@ def drawings() -> dict[str, str]:
         "forest-axis": forest.axis_row(_scale(), "fp32"),
         "forest-baseline": forest.row(_scale(), None),
         "forest-gated": forest.row(_scale(), _estimates()[0]),
+        "forest-pooled": forest.pooled_row(_scale(), _pooled()),
         "badge": icons.badge("check", "good"),
         "violins-wide": violins.violins(_shapes(), "ms", "distilled is the fastest", violins.WIDE),
         "violins-narrow": violins.violins(_shapes(), "ms", "distilled is the fastest", violins.NARROW),
@@ -38,6 +39,11 @@ def _estimates() -> list[forest.Estimate]:
         forest.Estimate(2.35, 2.2, 2.5, "faster", "int8: 2.35 x", gate=(2.1, 2.6)),
         forest.Estimate(0.5, 0.49, 0.52, "slower", "dynamic: 0.5 x"),
     ]
+
+
+def _pooled() -> forest.Pooled:
+    finding = "int8: 2.4 x on average over 3 boards"
+    return forest.Pooled((0.8, 0.95, 1.3), "rpi5: 1.9 x\nnano: 2.3 x\nrock: 3.1 x", (0.7, 1.4), (0.2, 9.0), finding)
 
 
 def _scale() -> Log:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from farm_reports.judge.fleet import fleet
 from farm_reports.results import (
     Accuracy,
     Board,
@@ -284,10 +285,16 @@ def grid(board_count: int, variant_count: int, *, seed: int = SEED, charted: int
         run=run(), verdict="measured", sentence="distilled is 6.9 to 8.1 x faster on every board. No limit or budget was set.",
         headline="distilled is 6.9 to 8.1 x faster on every board", counts=count_words(cells, "fp32"), gates=[],
         ship=ships(cells, boards_), boards=list(boards_), variants=[variant(kind) for kind in kinds_], cells=cells,
+        fleet=fleet(cells, boards_, "fp32", partial=False),
     )  # fmt: skip
     return Made(results, samples)
 
 
 def changed(made: Made, **changes: object) -> Made:
     results = made.results.model_copy(update=changes)
-    return Made(results.model_copy(update={"counts": count_words(results.cells, results.run.baseline)}), made.samples)
+    run_ = results.run
+    derived = {
+        "counts": count_words(results.cells, run_.baseline),
+        "fleet": fleet(results.cells, results.boards, run_.baseline, partial=run_.status == "partial"),
+    }
+    return Made(results.model_copy(update=derived), made.samples)

@@ -168,7 +168,8 @@ class Holding:
         """The board does not wait for the disk: a timed launch of this run that is owed whatever this one brought is
         begun before this one is written down. Where there is a cool-down it can wait.
         """
-        timed = claimed.row.phase == Phase.MEASURE and claimed.part.recipe.cooldown_s == 0
+        phase = claimed.row.phase
+        timed = phase >= Phase.SCREEN and claimed.part.recipe_in(phase).cooldown_s == 0
         if timed and heard.whole and not self.slice_is_over():
             ahead = self.ahead = self.claim(claimed.part)
             if ahead is not None and ahead.row.run == claimed.row.run:

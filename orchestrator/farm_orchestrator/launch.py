@@ -63,7 +63,7 @@ def begin(claim: Claim, line: Line) -> Begun:
     """Everything up to the job's line. Raises BoardError where the line broke, or was cut."""
     with line.explained():
         line.supply(claim.row, claim.part)
-        cool_down(line, claim.part.recipe.cooldown_s, claim.row.run)
+        cool_down(line, claim.part.recipe_in(claim.row.phase).cooldown_s, claim.row.run)
         begun = Begun(claim, job_of(claim), Transcript(_folder(claim, line), claim.row.id, claim.fence))
         with on_error(begun.transcript.close):
             line.watch.expect(_concern(begun, line, silence_s=None))
@@ -127,17 +127,18 @@ def job_of(claim: Claim) -> wire.Job:
         model=model,
         feeds=feeds_of(variant, row).to_json(),
         point=Point.from_key(row.point).to_json(),
-        recipe=part.recipe.to_json(),
+        recipe=part.recipe_in(row.phase).to_json(),
         deadline_s=deadline_s(row, part),
         golden=golden.sha256 if golden else None,
     )
 
 
 def deadline_s(row: LaunchRow, part: Part) -> float:
-    """What the agent grants the runner: loading, then warm-up and slot, or the rows."""
-    recipe = part.recipe
+    """What the agent grants the runner: loading, then the longest warm-up, a slot that slides and one that counts, or the rows."""
+    recipe = part.recipe_in(row.phase)
     if row.kind == Kind.MEASURE:
-        return recipe.load_budget_s + 10 * recipe.warmup_s + recipe.slot_cap_s + SPARE_S
+        warmup_s = max(recipe.warmup_s, recipe.warmup_max_s)
+        return recipe.load_budget_s + warmup_s + 2 * recipe.slot_cap_s + SPARE_S
     rows = feeds_of(part.variant(row.variant), row).rows
     return recipe.load_budget_s + SPARE_S + (recipe.rows_s if rows is not None else 0.0)
 

@@ -40,7 +40,7 @@ class Line:
 
     def supply(self, row: LaunchRow, part: Part) -> None:
         """Before the first launch of a block: what its launches need is pushed and laid out. Later: nothing to do."""
-        meant = part.variants if row.phase == Phase.MEASURE else (part.variant(row.variant),)
+        meant = part.variants if row.phase >= Phase.SCREEN else (part.variant(row.variant),)
         named = [variant for variant in meant if self.beyond(variant) is None]
         variants = {variant.sha256: variant for variant in named if variant.sha256 not in self.laid}
         inputs = [ref for variant in named for ref in inputs_of(variant, row) if ref.sha256 not in self.pushed]

@@ -24,6 +24,7 @@ class Phase(IntEnum):
 
     CHECK = 0  # floor (measure) and the dry load of every variant (evaluate, the common inputs)
     EVALUATE = 1
+    SCREEN = 2  # short blocks that say which variants need no long ones
     MEASURE = 3
 
 
@@ -78,7 +79,11 @@ class Point(_Document):
 
 @dataclass(frozen=True)
 class Recipe(_Document):
-    """A preset: durations in seconds. `compare` False (mlperf): absolute figures only; `rows_s`: for labelled rows."""
+    """A preset: durations in seconds. `compare` False (mlperf): absolute figures only; `rows_s`: for labelled rows.
+
+    A warm-up lasts from `warmup_s` to `warmup_max_s`, until its last `windows` of `window_s` hold the three limits
+    (shares). Without a maximum it lasts for its minimum.
+    """
 
     preset: str
     warmup_s: float
@@ -92,14 +97,29 @@ class Recipe(_Document):
     min_iterations: int = 50
     load_budget_s: float = 120.0
     rows_s: float = 600.0
+    warmup_max_s: float = 0.0
+    window_s: float = 0.025
+    windows: int = 12
+    drift_max: float = 0.02
+    half_max: float = 0.015
+    spread_max: float = 0.05
 
 
+_STANDARD = Recipe(
+    "standard", 12.0, 12.0, 15.0, 2.0, 8, 40,
+    warmup_max_s=120.0, window_s=1.0, drift_max=0.0075, half_max=0.005, spread_max=0.025,
+)  # fmt: skip
 PRESETS = {
-    "quick": Recipe("quick", 0.3, 0.5, 3.0, 0.0, 8, 12),
-    "ci": Recipe("ci", 3.0, 5.0, 15.0, 2.0, 8, 20),
-    "standard": Recipe("standard", 12.0, 12.0, 15.0, 2.0, 8, 40),
-    "mlperf": Recipe("mlperf", 12.0, 600.0, 600.0, 2.0, 1, 1, compare=False),
-}
+    "quick": Recipe("quick", 0.3, 0.5, 3.0, 0.0, 8, 12, warmup_max_s=1.0),
+    "ci": Recipe(
+        "ci", 3.0, 5.0, 15.0, 2.0, 8, 20,
+        warmup_max_s=30.0, window_s=0.25, drift_max=0.01, half_max=0.0075, spread_max=0.03,
+    ),
+    "standard": _STANDARD,
+    "mlperf": dataclasses.replace(
+        _STANDARD, preset="mlperf", slot_s=600.0, slot_cap_s=600.0, blocks_min=1, blocks_max=1, compare=False
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -268,7 +288,11 @@ NOT_SUPPORTED = "NOT_SUPPORTED"  # kind of a failure: this board's onnxruntime c
 
 @dataclass(frozen=True)
 class Part:
-    """One board's share of a run: everything a worker needs, no secrets. `board`: the resolved fields of the board."""
+    """One board's share of a run: everything a worker needs, no secrets. `board`: the resolved fields of the board.
+
+    `screen_blocks`: short blocks of a point before the planned ones. `time_s`: the time on the board that was given, and
+    `until` the end of it in seconds since the epoch; None: neither. `calibrations`: what was known of the board then.
+    """
 
     run: str
     board: Json
@@ -282,10 +306,18 @@ class Part:
     planned_blocks: int
     max_blocks: int
     limits: Limits = field(default_factory=Limits)
+    screen_blocks: int = 0
+    time_s: float | None = None
+    until: float | None = None
+    calibrations: tuple[Json, ...] = ()
 
     @property
     def name(self) -> str:
         return str(self.board["name"])
+
+    def recipe_in(self, phase: int) -> Recipe:
+        """Screening launches are as short as those of `quick`."""
+        return PRESETS["quick"] if phase == Phase.SCREEN else self.recipe
 
     def variant(self, name: str) -> Variant:
         return next(v for v in (self.floor, *self.variants) if v.name == name)
@@ -304,6 +336,7 @@ class Part:
                 "agent": FileRef(**body["agent"]),
                 "floor": Variant.from_json(body["floor"]),
                 "limits": Limits(**{**body["limits"], "ship": tuple(body["limits"]["ship"])}),
+                "calibrations": tuple(body.get("calibrations", ())),
             }
         )
 

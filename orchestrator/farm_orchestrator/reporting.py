@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm_orchestrator import calibration
 from farm_orchestrator import store as stored
 from farm_orchestrator.model import Json, Kind, LaunchRow, Phase, State, Variant
 from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables, VariantRecord
@@ -79,7 +80,7 @@ def tables(found: Stored, scored: Mapping[tuple[str, str], Json], timed: Mapping
     limits = facts["limits"]
     return Tables(
         run=_run_facts(found),
-        boards=tuple(BoardRecord(row.part.name, row.part.board, row.facts, row.ended) for row in found.parts),
+        boards=_boards(found),
         variants=_variants(first.variants, facts),
         cells=tuple(CellRecord(c.board, c.variant, c.point, c.state, c.reason) for c in _known_cells(found.cells)),
         launches=tuple(_launch(row) for row in found.launches),
@@ -95,6 +96,14 @@ def tables(found: Stored, scored: Mapping[tuple[str, str], Json], timed: Mapping
         partial=found.partial,
         seed=found.run.seed,
         samples=timed,
+    )
+
+
+def _boards(found: Stored) -> tuple[BoardRecord, ...]:
+    """Each with the calibration that was known when the run was planned, as far as it is of the board that answered."""
+    return tuple(
+        BoardRecord(row.part.name, row.part.board, row.facts, row.ended, calibration.of_part(row.part, row.facts))
+        for row in found.parts
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from farm_reports.results import Finding
+if TYPE_CHECKING:
+    from farm_reports.results import Finding
 
 NEAR = 100  # a median below so many floors is mostly the loop around it
 NOISY_SD = 0.03  # of paired differences
-BUSY_CPU = 0.95  # cpu / wall of one thread
-BUSY_QUEUE = 0.005  # run-queue wait / wall, per thread
+OF_BLOCK = "of_block"  # in a stored finding: it is of the whole block, and its launch only carries it
 
 
 class Name(StrEnum):
@@ -27,6 +27,12 @@ class Name(StrEnum):
     TIMER = "TIMER"
     NEAR_FLOOR = "NEAR_FLOOR"
     NOISY = "NOISY"
+    MULTIMODAL = "MULTIMODAL"
+    NOT_STEADY = "NOT_STEADY"
+    THROTTLED = "THROTTLED"
+    UNDERVOLT = "UNDERVOLT"
+    CLOCK_CHANGED = "CLOCK_CHANGED"
+    HOT_START = "HOT_START"
     INTERFERENCE = "INTERFERENCE"
 
 
@@ -43,6 +49,12 @@ TEXTS = {
     Name.TIMER: "The board's clock is coarse against one iteration.",
     Name.NEAR_FLOOR: "The latency is near the floor of the measuring loop.",
     Name.NOISY: "Launches of one block differ widely.",
+    Name.MULTIMODAL: "The launches fall into two groups of different speed.",
+    Name.NOT_STEADY: "The latency was still moving when the warm-up had used up its time.",
+    Name.THROTTLED: "The board held its processor back because of heat or power.",
+    Name.UNDERVOLT: "The supply voltage was too low.",
+    Name.CLOCK_CHANGED: "The processor or the memory did not keep one clock.",
+    Name.HOT_START: "Launches of one block began at different temperatures.",
     Name.INTERFERENCE: "Something else was using the processor during the slots.",
 }
 
@@ -59,12 +71,20 @@ DO = {
     Name.TIMER: "Trust ratios of this board only where they are large.",
     Name.NEAR_FLOOR: "Read small differences with care: the loop's own time is part of both sides.",
     Name.NOISY: "Close what else runs on the board, or use a preset with longer slots.",
+    Name.MULTIMODAL: "Look for what differs between launches: memory placement, another program, a clock; see launches.parquet.",
+    Name.NOT_STEADY: "Use a preset with a longer warm-up; a latency that never settles has no one value to compare.",
+    Name.THROTTLED: "Cool the board or lower its highest clock; where all launches shared it, the ratios hold and the times do not.",
+    Name.UNDERVOLT: "Use a stronger power supply and a shorter cable; until then no figure of this board counts.",
+    Name.CLOCK_CHANGED: "Set a governor that keeps one clock, or a highest clock that the board can hold.",
+    Name.HOT_START: "Let the board cool longer between launches: a preset with a cool-down, a fan, fewer boards in one case.",
     Name.INTERFERENCE: "Close what else runs on the board; the pairing within blocks removes what all variants shared.",
 }
 
 
 def finding(name: str, text: str | None = None, do: str | None = None) -> Finding:
     """A finding with the texts of the table where none are given; an unknown name keeps what it came with."""
+    from farm_reports.results import Finding  # slow to import, and whoever plans a block needs the names alone
+
     known = Name(name) if name in Name.__members__ else None
     return Finding(
         name=name,

@@ -15,6 +15,7 @@ from farm_reports.sections.data import data
 from farm_reports.sections.distributions import distributions
 from farm_reports.sections.header import header
 from farm_reports.sections.matrix import matrix
+from farm_reports.sections.reading import reading
 from farm_reports.sections.ship import ship
 from farm_reports.sections.tradeoffs import tradeoffs
 from farm_reports.sections.trust import trust
@@ -48,7 +49,7 @@ def sections(view: View) -> list[Section]:
     """The order of a run without a past; a section without data is left out."""
     found = (
         verdict(view), ship(view), matrix(view), compare(view), distributions(view), tradeoffs(view), trust(view),
-        data(view),
+        data(view), reading(view),
     )  # fmt: skip
     return [section for section in found if section is not None]
 

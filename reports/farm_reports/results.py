@@ -116,6 +116,24 @@ class Pin(_Part):
     reason: str | None
 
 
+class Calibrated(_Part):
+    """What a board's runs of a variant against itself gave; null with `reason` where the default holds instead.
+
+    `bias`: what all blocks of a run share; `floor`: its upper limit, which intervals hold; `launch_sd`: from launch to
+    launch; `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it. All in logs: 0.01 is 1 %.
+    """
+
+    runs: int
+    bias: float | None
+    floor: float | None
+    launch_sd: float | None
+    noise: Literal["quiet", "typical", "noisy"] | None
+    reason: str | None
+    clock_sd: float | None = None
+    memory_sd: float | None = None
+    canary_reason: str | None = None
+
+
 class Board(_Part):
     name: str
     model: str | None
@@ -129,6 +147,13 @@ class Board(_Part):
     capabilities: dict[str, dict[str, Any]]
     reason: str | None = None
     lab: bool = False
+    type: str | None = None
+    calibration: Calibrated | None = None
+
+    @property
+    def kind(self) -> str:
+        """What other boards it is like: its type, else the model it tells of itself, else itself alone."""
+        return self.type or self.model or self.name
 
 
 class Variant(_Part):
@@ -259,6 +284,38 @@ class Cell(_Part):
     versus_past: None = None
 
 
+class FleetUnit(_Part):
+    """What counts once in a mean over boards: a board, or a type of board. `error`: standard error of the log ratio."""
+
+    name: str
+    boards: list[str]
+    ratio: float
+    error: float
+
+
+class Fleet(_Part):
+    """A variant over all boards that have a valid comparison of it: the geometric mean of its units' ratios.
+
+    `setting`: the fields of the point that were swept on a board. `low`, `high`: 95 % interval of the mean;
+    `next_low`, `next_high`: where the next unit would read. `tau2` (squared logs) and `i2`: what units differ by
+    beyond their own errors. Null with a `reason` under three units. For reading: gates look at each board.
+    """
+
+    variant: str
+    setting: dict[str, str | int | float | None]
+    unit: Literal["board", "type"]
+    units: list[FleetUnit]
+    ratio: float | None
+    low: float | None = None
+    high: float | None = None
+    method: Literal["t", "hksj"] | None = None
+    tau2: float | None = None
+    i2: float | None = None
+    next_low: float | None = None
+    next_high: float | None = None
+    reason: str | None = None
+
+
 class Results(_Part):
     """The whole document. `headline` is the heading of "what to ship"; `sentence` that of the verdict."""
 
@@ -273,6 +330,7 @@ class Results(_Part):
     boards: list[Board]
     variants: list[Variant]
     cells: list[Cell]
+    fleet: list[Fleet] = Field(default_factory=list)
     findings: list[Finding] = Field(default_factory=list)
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)

@@ -86,6 +86,42 @@ class CellRecord:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One run of a variant against itself: the change it showed in logs, its standard error, launch-to-launch sd.
+
+    `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it, in logs.
+    """
+
+    estimate: float
+    error: float
+    launch_sd: float
+    blocks: int
+    clock_sd: float | None = None
+    memory_sd: float | None = None
+    canary_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a board's runs of a variant against itself gave; None with `reason` where they gave nothing.
+
+    `bias`: what a run's blocks share, in logs; `floor`: its upper limit, which every comparison of medians holds.
+    `launch_sd`: from launch to launch, in logs; `noise`: quiet, typical or noisy. `clock_sd`, `memory_sd`: of the
+    canary's time after a slot over that before it, in logs.
+    """
+
+    runs: int = 0
+    bias: float | None = None
+    floor: float | None = None
+    launch_sd: float | None = None
+    noise: str | None = None
+    reason: str | None = "never measured against itself"
+    clock_sd: float | None = None
+    memory_sd: float | None = None
+    canary_reason: str | None = None
+
+
+@dataclass(frozen=True)
 class BoardRecord:
     """One board: the inventory's fields, and `facts` of the agent's hello (empty when it was never reached)."""
 
@@ -93,6 +129,7 @@ class BoardRecord:
     fields: Json
     facts: Json = field(default_factory=dict)
     reason: str | None = None
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,14 @@ def test_ls_lists_boards_without_touching_them(tmp_path: Path, capsys: pytest.Ca
     )
     assert call(["boards", "ls", "--inventory", str(file)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "board  address          type  labels    cpus",
-        "a      me@192.0.2.1:22  pi5   site=lab  big",
-        "b      this machine                     big",
+        "board  address          type  labels    cpus  calibration",
+        "a      me@192.0.2.1:22  pi5   site=lab  big   no",
+        "b      this machine                     big   no",
     ]
     assert call(["boards", "ls", "type=pi5", "--json", "--inventory", str(file)]) == 0
-    assert [board["name"] for board in json.loads(capsys.readouterr().out)] == ["a"]
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["name"], one["calibration"]["runs"], one["calibration"]["floor"]) == ("a", 0, None)
+    assert one["calibration"]["reason"] == "never measured against itself"
 
 
 def test_a_wrong_inventory_or_selection_is_exit_2_with_its_place(

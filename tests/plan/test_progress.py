@@ -16,7 +16,6 @@ from farm_orchestrator.plan import (
     first_slots,
     measure_start,
     next_slots,
-    rejected_block,
     requeue,
     stopped,
 )
@@ -189,41 +188,48 @@ def test_a_failed_baseline_stops_the_part() -> None:
     assert requeue(part, rows, rows[at(rows, "v00")].block, 0) == ()
 
 
-def arms(shares: list[float], *, threads: int = 1, queue: list[float] | None = None) -> list[LaunchRow]:
-    part = part_of(len(shares))
-    slots = [slot for slot in first_slots(part) if slot.phase == Phase.MEASURE][: len(shares)]
-    waits = queue or [0.0] * len(shares)
-    return [
-        row(slot, i, facts={"threads": threads, "wall_ns": 10**9, "cpu_ns": share * 1e9, "run_queue_ns": wait * 1e9})
-        for i, (slot, share, wait) in enumerate(zip(slots, shares, waits, strict=True))
+def timed(part: Part, launch_s: float) -> list[LaunchRow]:
+    """A finished part of noisy pairs, launch after launch."""
+    rows = finished(part, 0.05)
+    return [dataclasses.replace(r, t0=index * launch_s, t1=(index + 1) * launch_s) for index, r in enumerate(rows)]
+
+
+def test_two_more_blocks_are_begun_only_where_they_fit_into_the_time_that_was_given() -> None:
+    part = part_of(2)
+    rows = timed(part, 10.0)
+    spent, more = 10.0 * len(rows), 10.0 * 4
+    assert next_slots(dataclasses.replace(part, time_s=spent + more), rows) != ()
+    assert next_slots(dataclasses.replace(part, time_s=spent + more - 1), rows) == ()
+    assert next_slots(dataclasses.replace(part, until=spent + more), rows) != ()
+    assert next_slots(dataclasses.replace(part, until=spent + more - 1), rows) == ()
+
+
+def test_more_time_than_the_cap_allows_is_used() -> None:
+    part = part_of(2)
+    rows = timed(part, 150.0)
+    assert next_slots(part, rows) == (), "45 min"
+    assert next_slots(dataclasses.replace(part, time_s=7200.0), rows) != ()
+
+
+def test_the_time_that_was_given_ends_no_comparison_of_fewer_than_eight_blocks() -> None:
+    part = dataclasses.replace(part_of(2), time_s=1.0)
+    rows = timed(part, 10.0)
+    last = rows[-1].block
+    seven = [dataclasses.replace(r, dropped="INTERFERENCE") if r.block == last else r for r in rows]
+    assert next_slots(part, rows) == ()
+    assert next_slots(part, seven) != ()
+
+
+def test_what_is_owed_already_counts_as_spent() -> None:
+    part = dataclasses.replace(part_of(2, points=2), time_s=100_000.0)
+    rows = timed(part, 10.0)
+    here = part.points[0].key
+    owed = [
+        row(slot, 1000 + index, State.PENDING)
+        for index, slot in enumerate(next_slots(part, rows))
+        if slot.point != here
     ]
-
-
-def test_a_low_level_that_all_arms_share_keeps_the_block() -> None:
-    assert rejected_block(arms([0.5, 0.55, 0.45]), "drop") is None
-
-
-def test_a_difference_between_the_arms_drops_the_block() -> None:
-    assert rejected_block(arms([0.98, 0.77, 0.99]), "drop") == "INTERFERENCE"
-    assert rejected_block(arms([0.98, 0.79, 0.98]), "drop") is None
-
-
-def test_a_board_that_only_notes_interference_drops_nothing() -> None:
-    assert rejected_block(arms([0.98, 0.2]), "note") is None
-
-
-def test_several_threads_are_judged_by_their_wait_and_not_by_cpu_time() -> None:
-    assert rejected_block(arms([1.9, 1.2], threads=2), "drop") is None
-    assert rejected_block(arms([1.9, 1.9], threads=2, queue=[0.001, 0.05]), "drop") == "INTERFERENCE"
-
-
-def test_launches_without_counters_are_not_held_against_a_block() -> None:
-    blank: list[LaunchRow] = [dataclasses.replace(r, facts={}) for r in arms([0.9, 0.1])]
-    assert rejected_block(blank, "drop") is None
-
-
-def test_the_latency_has_no_say_in_what_is_dropped() -> None:
-    fast, slow = arms([0.9, 0.9])
-    assert (
-        rejected_block([dataclasses.replace(fast, p50_ns=1), dataclasses.replace(slow, p50_ns=10**9)], "drop") is None
-    )
+    assert len(owed) == 4
+    spent = 10.0 * len(rows)
+    assert next_slots(dataclasses.replace(part, time_s=spent + 80), rows + owed) != ()
+    assert next_slots(dataclasses.replace(part, time_s=spent + 79), rows + owed) == ()

@@ -110,13 +110,13 @@ def test_an_inconclusive_run_says_what_would_decide_it() -> None:
 
 def test_a_run_that_measured_nothing_shows_only_why() -> None:
     html = rendered(nothing())
-    assert sections(html) == ["verdict", "trust", "data"]
+    assert sections(html) == ["verdict", "trust", "data", "reading"]
     assert "connection refused by 192.0.2.7 port 22" in html
 
 
 def test_the_order_of_the_sections() -> None:
     assert sections(rendered(measured())) == [
-        "verdict", "ship", "matrix", "compare", "distributions", "tradeoffs", "trust", "data",
+        "verdict", "ship", "matrix", "compare", "distributions", "tradeoffs", "trust", "data", "reading",
     ]  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_a_run_that_goes_on_shows_figures_and_no_verdict(blocks: int) -> None:
 
 def test_a_run_without_a_block_shows_no_figure() -> None:
     html = rendered(partial(0))
-    assert sections(html) == ["verdict", "trust", "data"]
+    assert sections(html) == ["verdict", "trust", "data", "reading"]
     assert "no verdict yet" in html
 
 

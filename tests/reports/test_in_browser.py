@@ -57,7 +57,7 @@ def test_every_section_has_visible_marks_under_the_strict_policy(
             "all => all.filter(s => s.checkVisibility()).length",
         )
     assert [name for name, height, letters in heights if height < 60 or letters < 20] == []
-    assert drawn == 7 + 1 + 3, "one board's rows and axis, its violins, and a trade-off per board"
+    assert drawn == 7 + 6 + 1 + 3, "a board's rows and axis, those over all, its violins, a trade-off per board"
 
 
 def test_without_style_every_number_is_there_and_one_copy_of_each_wide_chart(chromium: Browser, tmp_path: Path) -> None:

@@ -297,6 +297,9 @@ def test_a_block_whose_arms_had_unequal_shares_of_the_processor_is_repeated(stat
     lane.end(lane.claim(), measured(facts=busy))
     old = sorted(rows(state, block=first.row.block, attempt=0), key=lambda row: row.position)
     assert [row.dropped for row in old] == ["block_lost", "INTERFERENCE"]
+    said = old[1].findings[0]["text"]
+    assert said.startswith("One thread without a processor: 50.0% of the slot for ")
+    assert old[0].findings == ()
     assert states(old) == {"done": 2}
     assert states(rows(state, block=first.row.block, attempt=1)) == {"pending": 2}
 
@@ -308,6 +311,22 @@ def test_a_board_that_only_notes_interference_keeps_the_block(state: Store) -> N
         lambda claim: measured(facts={"cpu_ns": shares.get(claim.row.variant, 1), "wall_ns": 100, "threads": 1})
     )
     assert {row.dropped for row in rows(state)} == {None}
+    told = [
+        [finding["name"] for row in sorted(here, key=lambda row: row.position) for finding in row.findings]
+        for here in (rows(state, block=3), rows(state, block=4))
+    ]
+    assert told == [["INTERFERENCE"], ["INTERFERENCE"]]
+
+
+def test_a_dropped_block_keeps_what_its_last_launch_said_of_itself(state: Store) -> None:
+    insert(state, part(blocks=2))
+    lane = Lane(state).start()
+    first = until_measuring(lane)
+    lane.end(first, measured())
+    own = {"name": "TIMER", "text": "coarse"}
+    lane.end(lane.claim(), measured(facts={"cpu_ns": 50, "wall_ns": 100, "threads": 1}, findings=(own,)))
+    names = [[finding["name"] for finding in row.findings] for row in rows(state, block=first.row.block, attempt=0)]
+    assert sorted(names) == [[], ["TIMER", "INTERFERENCE"]]
 
 
 def test_two_names_of_one_digest_are_two_cells_measured_separately(state: Store) -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm_orchestrator.cli.bootstrap import bootstrap
+from farm_orchestrator.cli.calibrate import calibrate, document, in_words
 from farm_orchestrator.errors import BoardError, UsageError
 from farm_orchestrator.model import Json
 
 if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
+    from farm_reports.tables import Calibration
 
 INVENTORY = click.option(
     "--inventory",
@@ -36,6 +38,7 @@ def boards() -> None:
 
 
 boards.add_command(bootstrap)
+boards.add_command(calibrate)
 
 
 @boards.command("ls")
@@ -43,10 +46,13 @@ boards.add_command(bootstrap)
 @INVENTORY
 @JSON
 def list_boards(select: str | None, inventory: Path | None, *, as_json: bool) -> None:
-    """List the boards and how they are reached."""
-    found = [board.to_json() for board in _chosen(select, inventory)[1]]
-    rows = [(b["name"], _address(b), b["type"] or "", _labels(b), b["cpus"]) for b in found]
-    _print(found if as_json else None, ("board", "address", "type", "labels", "cpus"), rows)
+    """List the boards, how they are reached, and whether they were measured against themselves."""
+    settings, chosen = _chosen(select, inventory)
+    found = [board.to_json() for board in chosen]
+    known = _calibrations(settings, [b["name"] for b in found])
+    rows = [(b["name"], _address(b), b["type"] or "", _labels(b), b["cpus"], in_words(known[b["name"]])) for b in found]
+    told = [{**b, "calibration": document(known[b["name"]])} for b in found]
+    _print(told if as_json else None, ("board", "address", "type", "labels", "cpus", "calibration"), rows)
 
 
 @boards.command()
@@ -100,6 +106,14 @@ def _chosen(select: str | None, inventory: Path | None) -> tuple[Settings, tuple
 
     settings = config.load(inventory=inventory)
     return settings, config.boards(settings, select)
+
+
+def _calibrations(settings: Settings, names: list[str]) -> dict[str, Calibration]:
+    from farm_orchestrator.calibration import latest
+    from farm_orchestrator.store.calibrations import calibrations
+
+    found = calibrations(settings.home, names)
+    return {name: latest(found.get(name, ())) for name in names}
 
 
 def _each(act: Callable[[Json], Json], boards: list[Json]) -> list[Json]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 GLYPHS = {"done": "■", "running": "▣", "waiting": "◆", "queued": "·", "lost": "✕"}
 STYLES = {"done": "green", "running": "blue", "waiting": "yellow", "queued": "bright_black", "lost": "red"}
 FINISHED = (State.DONE, State.FAILED, State.SKIPPED)
-DOING: dict[int, str] = {Phase.CHECK: "trying", Phase.EVALUATE: "scoring", Phase.MEASURE: "timing"}
+DOING: dict[int, str] = {
+    Phase.CHECK: "trying", Phase.EVALUATE: "scoring", Phase.SCREEN: "screening", Phase.MEASURE: "timing",
+}  # fmt: skip
 OWED = (State.PENDING, State.RUNNING)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm_orchestrator.cli.times import length, moment
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import PRESETS
 
@@ -41,6 +42,8 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
 @click.option("--baseline", metavar="NAME", help="The variant the others are compared with.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Warm-up, slot and blocks.  [standard; ci under CI]")
 @click.option("--max-blocks", type=click.IntRange(1), metavar="N", help="At most so many blocks per point.")
+@click.option("--time", "time_s", callback=length, metavar="30m", help="Time for each board; the preset that fits.")
+@click.option("--until", callback=moment, metavar="06:00", help="The same, by its end.")
 @click.option("--threads", callback=_threads, metavar="LIST", help="Sweep thread counts, e.g. 1,2,4.")
 @click.option("--pace-hz", type=click.FloatRange(0.01, 10000.0), metavar="F", help="Call at this rate, not in a loop.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Order of the blocks.")
@@ -60,7 +63,7 @@ def run(paths: tuple[Path, ...], variants: Path | None, **options: Any) -> int:
     """
     from farm_orchestrator import config
 
-    settings = config.load(inventory=options.pop("inventory"), preset=options.pop("preset"))
+    settings = config.load(inventory=options.pop("inventory"), preset=options["preset"])
     again, dry, as_json, quiet = (options.pop(name) for name in ("resume", "dry_run", "as_json", "quiet"))
     if again:
         _check_alone(paths, variants)
@@ -77,7 +80,7 @@ def measure(request: Request, settings: Settings, *, dry: bool, quiet: bool, as_
     from farm_orchestrator.run.command import dry_run, start
 
     if dry:
-        click.echo(dry_run(asked))
+        click.echo(dry_run(asked, settings))
         return 0
     return say(start(asked, settings, _view(quiet=quiet)), as_json=as_json)
 

@@ -1,29 +1,52 @@
 """Which launches a run needs, in which order, and when it has enough: pure, computed again from the plan alone."""
 
-from farm_orchestrator.plan.blocks import MAX_ATTEMPTS, Series, first_slots, measure_start, order, series
-from farm_orchestrator.plan.estimate import estimate_s, smallest_effect
-from farm_orchestrator.plan.making import Plan, make_plan, plan_document
-from farm_orchestrator.plan.progress import POISON, failed_cells, next_slots, rejected_block, requeue, stopped
+from farm_orchestrator.plan.blocks import (
+    MAX_ATTEMPTS,
+    Series,
+    compared_blocks,
+    first_slots,
+    measure_start,
+    order,
+    series,
+)
+from farm_orchestrator.plan.estimate import NO_PAST, Costs, duration, estimate_s, smallest_effect
+from farm_orchestrator.plan.fitting import TRIED, first_fitting, possible
+from farm_orchestrator.plan.making import Known, Plan, make_plan, plan_document
+from farm_orchestrator.plan.progress import POISON, failed_cells, next_slots, requeue, screened, stopped
+from farm_orchestrator.plan.screening import Leaver, leaving
 from farm_orchestrator.plan.shaping import Shape, Wish, points, shape
+from farm_orchestrator.plan.validity import Cause, block_cause
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "NO_PAST",
     "POISON",
+    "TRIED",
+    "Cause",
+    "Costs",
+    "Known",
+    "Leaver",
     "Plan",
     "Series",
     "Shape",
     "Wish",
+    "block_cause",
+    "compared_blocks",
+    "duration",
     "estimate_s",
     "failed_cells",
+    "first_fitting",
     "first_slots",
+    "leaving",
     "make_plan",
     "measure_start",
     "next_slots",
     "order",
     "plan_document",
     "points",
-    "rejected_block",
+    "possible",
     "requeue",
+    "screened",
     "series",
     "shape",
     "smallest_effect",

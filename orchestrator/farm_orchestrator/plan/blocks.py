@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
 
 from farm_orchestrator.model import FLOOR, Kind, Part, Phase, Slot, Variant
 
 T = TypeVar("T")
+Cells = AbstractSet[tuple[str, str]]  # (variant, point)
+NOBODY: Cells = frozenset()
 GROUP = 7  # variants beside the baseline in a block, once there are more than 8
 MAX_ATTEMPTS = 10  # of one block; the store counts them
 
@@ -24,8 +27,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the compared blocks of a part lie: they go round its series, from number `start` on."""
+    """Where the compared blocks of one phase of a part lie: they go round its series, from number `start` on."""
 
+    phase: Phase
     start: int
     series: tuple[Series, ...]
 
@@ -39,49 +43,77 @@ class Layout:
         return index, ordinal
 
 
-def layout(part: Part) -> Layout:
-    return Layout(measure_start(part), series(part))
+def layout(part: Part, out: Cells = NOBODY) -> Layout:
+    """The blocks of the comparison; `out`: the cells that were screened out before it."""
+    return Layout(Phase.MEASURE, measure_start(part), series(part, out))
 
 
 def first_slots(part: Part) -> tuple[Slot, ...]:
-    """Everything that is planned before the first launch: floor, dry loads, evaluations, the planned blocks."""
+    """Everything that is planned before the first launch: floor, dry loads, evaluations, and the first compared blocks.
+
+    Those are the planned ones, or those that screen: then the planned ones are for the variants that are left.
+    """
     singles = tuple(_single(part, block, job) for block, job in enumerate(_singles(part)))
-    blocks = range(len(singles), len(singles) + part.planned_blocks * len(series(part)))
+    if not part.screen_blocks:
+        return singles + planned_slots(part)
+    blocks = range(len(singles), measure_start(part))
     return singles + tuple(slot for block in blocks for slot in block_slots(part, block))
 
 
-def series(part: Part) -> tuple[Series, ...]:
+def planned_slots(part: Part, gone: Cells = NOBODY, out: Cells = NOBODY) -> tuple[Slot, ...]:
+    """The planned blocks of the comparison, without cells that failed (`gone`) or were screened out."""
+    laid = layout(part, out)
+    blocks = range(laid.start, laid.start + part.planned_blocks * len(laid.series))
+    return tuple(slot for block in blocks for slot in block_slots(part, block, 0, gone, out))
+
+
+def series(part: Part, out: Cells = NOBODY) -> tuple[Series, ...]:
     """All series of a part, points first: blocks go round them, so that points rotate block by block."""
-    return tuple(Series(point.key, group) for group in _groups(part) for point in part.points)
+    groups = {point.key: _groups(part, {name for name, at in out if at == point.key}) for point in part.points}
+    most = max(len(each) for each in groups.values())
+    return tuple(Series(key, each[index]) for index in range(most) for key, each in groups.items() if index < len(each))
 
 
 def measure_start(part: Part) -> int:
-    """The number of the first compared block."""
-    return len(_singles(part))
+    """The number of the first block of the comparison."""
+    return len(_singles(part)) + part.screen_blocks * len(series(part))
+
+
+def compared_blocks(part: Part) -> int:
+    """The blocks that are planned for a part in which nothing fails and nobody is screened out."""
+    return (part.screen_blocks + part.planned_blocks) * len(series(part))
 
 
 def block_slots(
-    part: Part, block: int, attempt: int = 0, gone: frozenset[str] | set[str] = frozenset()
+    part: Part, block: int, attempt: int = 0, gone: Cells = NOBODY, out: Cells = NOBODY
 ) -> tuple[Slot, ...]:
-    """The launches of one compared block, without the variants in `gone`."""
-    laid = layout(part)
+    """The launches of one compared block, without cells that failed (`gone`) or were screened out before it."""
+    laid = layout_of(part, block, out)
     at = laid.series[laid.place(block)[0]]
-    names = order(part, at.point, block, attempt, [name for name in at.names if name not in gone])
+    here = [name for name in at.names if (name, at.point) not in gone]
+    names = order(part, at.point, block, attempt, here, out=out)
     return tuple(
-        Slot(
-            part.name, Phase.MEASURE, block, attempt, position, name, part.variant(name).sha256, at.point, Kind.MEASURE
-        )
+        Slot(part.name, laid.phase, block, attempt, position, name, part.variant(name).sha256, at.point, Kind.MEASURE)
         for position, name in enumerate(names)
     )
 
 
-def order(part: Part, point_key: str, block: int, attempt: int, names: Sequence[str]) -> tuple[str, ...]:
+def layout_of(part: Part, block: int, out: Cells = NOBODY) -> Layout:
+    """The layout of the phase that a compared block belongs to."""
+    if block < measure_start(part):
+        return Layout(Phase.SCREEN, len(_singles(part)), series(part))
+    return layout(part, out)
+
+
+def order(
+    part: Part, point_key: str, block: int, attempt: int, names: Sequence[str], *, out: Cells = NOBODY
+) -> tuple[str, ...]:
     """The order of the launches of a compared block.
 
     A Williams square of R rows serves R consecutive first attempts of its series, with the seed of the first of them;
     a later attempt is a plain random order from its own seed. Raises ValueError when the block is not at that point.
     """
-    laid = layout(part)
+    laid = layout_of(part, block, out)
     index, ordinal = laid.place(block)
     if laid.series[index].point != point_key:
         raise ValueError(f"block {block} of {part.name} is at {laid.series[index].point}, not at {point_key}")
@@ -139,8 +171,8 @@ def _single(part: Part, block: int, job: tuple[Phase, Variant], attempt: int = 0
     return Slot(part.name, phase, block, attempt, 0, variant.name, variant.sha256, part.points[0].key, kind)
 
 
-def _groups(part: Part) -> list[tuple[str, ...]]:
-    others = sorted(variant.name for variant in part.variants if variant.name != part.baseline)
+def _groups(part: Part, out: AbstractSet[str]) -> list[tuple[str, ...]]:
+    others = sorted(variant.name for variant in part.variants if variant.name not in {part.baseline, *out})
     if len(others) <= GROUP:
         return [tuple(sorted([part.baseline, *others]))]
     count = -(-len(others) // GROUP)

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 
+from farm_orchestrator.calibration import Figures, latest
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import FileRef, Json, Part, Phase, Variant
+from farm_orchestrator.model import FileRef, Json, Part, Phase, Recipe, Variant
 from farm_orchestrator.plan.blocks import first_slots
-from farm_orchestrator.plan.estimate import estimate_s, smallest_effect
-from farm_orchestrator.plan.shaping import Wish, shape
+from farm_orchestrator.plan.estimate import NO_PAST, Costs, estimate_s, smallest_effect
+from farm_orchestrator.plan.screening import screen_blocks
+from farm_orchestrator.plan.shaping import Shape, Wish, shape
 from farm_reports.stats.power import LEVEL as ALPHA
+from farm_reports.tables import Calibration
+
+Known = Mapping[str, Sequence[Figures]]  # board -> what it showed when it was measured against itself
+NOTHING_KNOWN: Known = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`gated`: m, the comparisons judged at alpha / m, fixed before the first launch. `cells`: board, variant, point."""
+    """`gated`: m, the comparisons judged at alpha / m, fixed before the first launch. `cells`: board, variant, point.
+
+    `estimate_s`: of the planned blocks on the board `slowest`; `given_s`: the time that a person gave each board.
+    """
 
     parts: tuple[Part, ...]
     cells: tuple[tuple[str, str, str], ...]
     gated: int
     estimate_s: float
     smallest_effect: float | None
+    slowest: str
+    given_s: float | None = None
 
 
 def make_plan(
@@ -35,23 +47,35 @@ def make_plan(
     baseline: str,
     agent: FileRef,
     floor: Variant,
+    costs: Costs = NO_PAST,
+    known: Known = NOTHING_KNOWN,
 ) -> Plan:
     """The plan of a run. Raises UsageError where no verdict can come of it, saying what would make one possible."""
     _check_baseline(baseline, variants)
-    recipe, laid = wish.recipe, shape(wish, boards, [variant.name for variant in variants], baseline)
+    recipe, names = wish.recipe, [variant.name for variant in variants]
+    laid, short = shape(wish, boards, names, baseline), screen_blocks(recipe, names, baseline, wish.limits.ship)
     parts = tuple(
         Part(
             run=run, board=board, points=laid.points[str(board["name"])], variants=tuple(variants), recipe=recipe,
             seed=seed, baseline=baseline, agent=agent, floor=floor, planned_blocks=laid.planned, max_blocks=laid.most,
-            limits=wish.limits,
+            limits=wish.limits, screen_blocks=short, time_s=wish.time_s, until=wish.until,
+            calibrations=tuple(each.to_json() for each in known.get(str(board["name"]), ())),
         )
         for board in boards
     )  # fmt: skip
     cells = tuple(
         (part.name, variant.name, point.key) for part in parts for point in part.points for variant in variants
     )
-    effect = smallest_effect(recipe, laid.planned, laid.gated) if len(variants) > 1 else None
-    return Plan(parts, cells, laid.gated, max(map(estimate_s, parts), default=0.0), effect)
+    boards_known = [latest(known.get(part.name, ())) for part in parts]
+    effect = _smallest_effect(recipe, laid, boards_known) if len(variants) > 1 else None
+    most_s, slowest = max(((estimate_s(part, costs), part.name) for part in parts), default=(0.0, ""))
+    return Plan(parts, cells, laid.gated, most_s, effect, slowest)
+
+
+def _smallest_effect(recipe: Recipe, laid: Shape, boards: Sequence[Calibration]) -> float | None:
+    """What every board of the plan will see."""
+    found = [smallest_effect(recipe, laid.planned, laid.gated, board) for board in boards]
+    return max((each for each in found if each is not None), default=None)
 
 
 def plan_document(plan: Plan) -> Json:
@@ -65,6 +89,9 @@ def plan_document(plan: Plan) -> Json:
         "recipe": first.recipe.to_json(),
         "planned_blocks": first.planned_blocks,
         "max_blocks": first.max_blocks,
+        "screen_blocks": first.screen_blocks,
+        "time_s": first.time_s,
+        "until": first.until,
         "cells": [dict(zip(("board", "variant", "point"), cell, strict=True)) for cell in plan.cells],
         "blocks": [block for part in plan.parts for block in _block_documents(part)],
         "gates": {
@@ -79,11 +106,12 @@ def plan_document(plan: Plan) -> Json:
 
 
 def _block_documents(part: Part) -> list[Json]:
+    """The compared blocks that are planned at first: after a screening the others depend on who is left."""
     blocks = groupby(first_slots(part), key=lambda slot: (slot.block, slot.phase, slot.point))
     return [
         {"board": part.name, "block": block, "phase": int(phase), "point": point, "order": [s.variant for s in slots]}
         for (block, phase, point), slots in blocks
-        if phase == Phase.MEASURE
+        if phase >= Phase.SCREEN
     ]
 
 

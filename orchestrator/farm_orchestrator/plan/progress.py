@@ -6,47 +6,57 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from farm_orchestrator.model import FLOOR, Kind, LaunchRow, Part, Phase, Point, Slot, State
-from farm_orchestrator.plan.blocks import Layout, Series, block_slots, layout, single
+from farm_orchestrator.model import FLOOR, LaunchRow, Part, Phase, Slot, State
+from farm_orchestrator.plan.blocks import NOBODY, Cells, Layout, Series, block_slots, layout, planned_slots, single
 
 GOAL_PAIR = 0.0075  # half-width of a ratio's 95 % interval, in logs
 GOAL_SINGLE = 0.01  # of a lone variant's latency
 STEP = 2  # blocks between two looks
-CAP_S = 45 * 60.0  # time on a board, once it has CAP_BLOCKS valid blocks
+CAP_S = 45 * 60.0  # time on a board where none was given; it ends a comparison of CAP_BLOCKS valid blocks
 CAP_BLOCKS = 8
-CPU_SPREAD = 4 * 0.05  # cpu / wall between the arms of a block
-QUEUE_SPREAD = 4 * 0.005  # run-queue wait / wall between the arms of a block
 OPEN = {State.PENDING, State.RUNNING, State.CANCELLED}
 ENDED = {State.DONE, State.REJECTED, State.FAILED, State.LOST}
 POISON = 3  # lost launches of one variant, each after the board had answered again; `poison` looks at as many
 POISONED = {"link_lost", "rebooted", "agent_error", "deadline"}  # what a launch can do to its board
 
 
-def requeue(part: Part, rows: Sequence[LaunchRow], block: int, attempt: int) -> tuple[Slot, ...]:
-    """The same block as attempt + 1, without the variants that failed at its point."""
+def requeue(part: Part, rows: Sequence[LaunchRow], block: int, attempt: int, out: Cells = NOBODY) -> tuple[Slot, ...]:
+    """The same block as attempt + 1, without the variants that failed at its point; `out` as in `next_slots`."""
     here = [row for row in rows if row.block == block and row.attempt == attempt]
     gone = failed_cells(rows)
     if not here or stopped(part, rows):
         return ()
-    if here[0].phase != Phase.MEASURE:
+    if here[0].phase < Phase.SCREEN:
         return () if (here[0].variant, here[0].point) in gone else (single(part, block, attempt + 1),)
-    return block_slots(part, block, attempt + 1, {name for name, point in gone if point == here[0].point})
+    return block_slots(part, block, attempt + 1, gone, out)
 
 
-def next_slots(part: Part, rows: Sequence[LaunchRow]) -> tuple[Slot, ...]:
+def next_slots(part: Part, rows: Sequence[LaunchRow], out: Cells = NOBODY) -> tuple[Slot, ...]:
     """Two more blocks for every series whose blocks are all done and which is not yet as narrow as the goal.
 
-    Asked with the rows as they are after a launch; the same rows give the same slots.
+    After a screening the planned blocks first; `out`: the cells that it sent home. Asked with the rows as they are after
+    a launch; the same rows give the same slots.
     """
     if not part.recipe.compare or stopped(part, rows):
         return ()
-    gone, laid = failed_cells(rows), layout(part)
+    gone = failed_cells(rows)
+    if part.screen_blocks and not _compared(rows):
+        return planned_slots(part, gone, out) if screened(part, rows) else ()
+    laid = layout(part, out)
     return tuple(
         slot
-        for index, at in enumerate(laid.series)
+        for index in range(len(laid.series))
         for block in _owed(part, rows, laid, index, gone)
-        for slot in block_slots(part, block, 0, {name for name, point in gone if point == at.point})
+        for slot in block_slots(part, block, 0, gone, out)
     )
+
+
+def screened(part: Part, rows: Sequence[LaunchRow]) -> bool:
+    """Whether the screening blocks of the part are through and the comparison is not yet planned."""
+    if not part.screen_blocks or _compared(rows) or stopped(part, rows):
+        return False
+    gone, here = failed_cells(rows), [row for row in rows if row.phase == Phase.SCREEN]
+    return bool(here) and not any(_holds(row, gone) for row in _last_attempts(here))
 
 
 def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
@@ -57,10 +67,10 @@ def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
     rows = list(rows)
     failed = [row for row in rows if row.state == State.FAILED] + poison(rows)
     counts = Counter((row.variant, row.point) for row in failed)
-    early = Counter(row.variant for row in failed if row.phase != Phase.MEASURE)
+    early = Counter(row.variant for row in failed if row.phase < Phase.SCREEN)
     final = {(row.variant, row.point) for row in failed if not _again(row)}
     final |= {cell for cell, count in counts.items() if count > 1}
-    everywhere = {row.variant for row in failed if row.phase != Phase.MEASURE and not _again(row)}
+    everywhere = {row.variant for row in failed if row.phase < Phase.SCREEN and not _again(row)}
     everywhere |= {name for name, count in early.items() if count > 1}
     return final | {(row.variant, row.point) for row in rows if row.variant in everywhere}
 
@@ -88,31 +98,12 @@ def stopped(part: Part, rows: Iterable[LaunchRow]) -> bool:
     return any(name == part.baseline for name, _ in failed_cells(rows))
 
 
-def rejected_block(rows: Sequence[LaunchRow], interference: str) -> str | None:
-    """Why the measured launches of one complete block are rejected, or None. Never looks at a latency.
-
-    Without calibration a level that all arms share says nothing; a difference between the arms drops the block.
-    """
-    measured = [row for row in rows if row.state == State.DONE and row.kind == Kind.MEASURE]
-    if interference == "note" or len(measured) < 2:
-        return None
-    point = Point.from_key(measured[0].point)
-    if point.provider != "CPUExecutionProvider":
-        return None
-    alone = all(row.facts.get("threads") == 1 for row in measured) and point.pace_hz is None
-    shares = [_share(row, "cpu_ns" if alone else "run_queue_ns") for row in measured]
-    known = [share for share in shares if share is not None]
-    limit = CPU_SPREAD if alone else QUEUE_SPREAD
-    return "INTERFERENCE" if len(known) > 1 and max(known) - min(known) > limit else None
-
-
 def _again(row: LaunchRow) -> bool:
     return "OUT_OF_MEMORY" in (row.outcome or "")
 
 
-def _share(row: LaunchRow, part_ns: str) -> float | None:
-    part, wall, threads = row.facts.get(part_ns), row.facts.get("wall_ns"), row.facts.get("threads") or 1
-    return part / wall / threads if part is not None and wall else None
+def _compared(rows: Iterable[LaunchRow]) -> bool:
+    return any(row.phase == Phase.MEASURE for row in rows)
 
 
 def _owed(part: Part, rows: Sequence[LaunchRow], laid: Layout, index: int, gone: set[tuple[str, str]]) -> list[int]:
@@ -120,7 +111,7 @@ def _owed(part: Part, rows: Sequence[LaunchRow], laid: Layout, index: int, gone:
     here = [row for row in rows if row.phase == Phase.MEASURE and laid.place(row.block)[0] == index]
     if not here or any(_holds(row, gone) for row in _last_attempts(here)):
         return []
-    if _narrow(part, here, laid.series[index], gone) or _over_time(part, rows, here):
+    if _narrow(part, here, laid.series[index], gone) or _out_of_time(part, rows, here):
         return []
     last = max(laid.place(row.block)[1] for row in here) + 1
     return [laid.number(index, ordinal) for ordinal in range(last, min(last + STEP, part.max_blocks))]
@@ -167,6 +158,17 @@ def _logs(rows: Iterable[LaunchRow]) -> dict[str, dict[int, float]]:
     return logs
 
 
-def _over_time(part: Part, rows: Iterable[LaunchRow], here: Sequence[LaunchRow]) -> bool:
-    spent = sum(row.t1 - row.t0 for row in rows if row.t0 is not None and row.t1 is not None)
-    return spent > CAP_S and len(_logs(here).get(part.baseline, {})) >= CAP_BLOCKS
+def _out_of_time(part: Part, rows: Sequence[LaunchRow], here: Sequence[LaunchRow]) -> bool:
+    """Whether two more blocks would outlast the time on the board; a comparison of fewer valid blocks has no cap."""
+    if len(_logs(here).get(part.baseline, {})) < CAP_BLOCKS:
+        return False
+    owed = STEP * len({row.variant for row in here}) + sum(row.state in OPEN for row in rows)
+    spent, times = sum(_seconds(rows)), _seconds(here)
+    more, now = owed * sum(times) / max(len(times), 1), max((row.t1 or 0 for row in rows), default=0)
+    late = part.until is not None and now + more > part.until
+    return late or spent + more > (CAP_S if part.time_s is None else part.time_s)
+
+
+def _seconds(rows: Iterable[LaunchRow]) -> list[float]:
+    """How long each launch took that went to an end."""
+    return [row.t1 - row.t0 for row in rows if row.t0 is not None and row.t1 is not None]

@@ -19,13 +19,23 @@ GATED_AS = "gated comparisons are relative limits x ship variants x boards x poi
 
 @dataclass(frozen=True)
 class Wish:
-    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts."""
+    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts.
+
+    `time_s`: the time on each board; `until`: its end, in seconds since the epoch.
+    """
 
     recipe: Recipe
     limits: Limits
     max_blocks: int | None = None
     threads: Sequence[int] = ()
     pace_hz: float | None = None
+    time_s: float | None = None
+    until: float | None = None
+
+    def given_s(self, now: float) -> float | None:
+        """The time on each board from now on; None where none was given."""
+        given = [self.time_s, None if self.until is None else max(0.0, self.until - now)]
+        return min((each for each in given if each is not None), default=None)
 
 
 @dataclass(frozen=True)

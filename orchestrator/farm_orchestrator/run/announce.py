@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from farm_orchestrator.plan import duration
+
 if TYPE_CHECKING:
+    from farm_orchestrator.model import Part
+    from farm_orchestrator.plan import Plan
     from farm_orchestrator.run.prepare import Prepared
 
 
@@ -25,15 +29,18 @@ def _shape(prepared: Prepared) -> str:
     if first.max_blocks > first.planned_blocks:
         blocks += f" to {first.max_blocks}"
     sees = f", sees effects from {plan.smallest_effect:.1%} on" if plan.smallest_effect else ""
-    return f"preset {first.recipe.preset}: {blocks} blocks, about {duration(plan.estimate_s)}{sees}"
+    return f"preset {first.recipe.preset}: {blocks} blocks{_screening(first)}, {_time(plan)}{sees}"
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 05 min`."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+def _screening(part: Part) -> str:
+    return f" after a screening of {part.screen_blocks} short ones" if part.screen_blocks else ""
+
+
+def _time(plan: Plan) -> str:
+    """At most that long, where the screening may send somebody home."""
+    most = " at most" if plan.parts[0].screen_blocks else ""
+    given = f" of the {duration(plan.given_s)} given" if plan.given_s is not None else ""
+    return f"about {duration(plan.estimate_s)}{most}{given}"
 
 
 def _assumed(prepared: Prepared) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm_orchestrator import config
 from farm_orchestrator import store as stored
+from farm_orchestrator.plan import NO_PAST
 from farm_orchestrator.run import reports
 from farm_orchestrator.run.announce import announce, title
 from farm_orchestrator.run.desk import Desk
@@ -17,11 +19,12 @@ from farm_orchestrator.run.drain import LOOK_S, drain, stay_for_others
 from farm_orchestrator.run.engines import engines
 from farm_orchestrator.run.interrupts import Interrupts
 from farm_orchestrator.run.prepare import prepare, record
-from farm_orchestrator.store import Store
+from farm_orchestrator.store import Store, database_path
 
 if TYPE_CHECKING:
     from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
+    from farm_orchestrator.plan import Costs
     from farm_orchestrator.run.look import Asked
     from farm_orchestrator.run.request import Finished, View
     from farm_orchestrator.store import RunRow
@@ -40,17 +43,19 @@ def start(asked: Asked, settings: Settings, view: View) -> Finished:
         engines(settings) as held,  # the worker wakes up while the variants are checked
         Store.open(settings.store, tell=view.message) as store,
     ):
-        prepared = prepare(asked, Path(scratch))
+        prepared = prepare(asked, Path(scratch), _past(asked, store))
         desk = Desk(settings, store, held, _kicker(settings), view, interrupts, asked.request.out)
         view.start(title(prepared), announce(prepared))
         record(prepared, asked.request, store, settings)
         return _to_the_end(prepared.id, desk)
 
 
-def dry_run(asked: Asked) -> str:
-    """The plan, its estimated time and the smallest effect it will see."""
-    with tempfile.TemporaryDirectory(prefix="farm-") as scratch:
-        prepared = prepare(asked, Path(scratch))
+def dry_run(asked: Asked, settings: Settings) -> str:
+    """The plan, its estimated time and the smallest effect it will see. Leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="farm-") as scratch, ExitStack() as opened:
+        known = asked.request.timed and database_path(settings.store).exists()
+        costs = _past(asked, opened.enter_context(Store.open(settings.store))) if known else NO_PAST
+        prepared = prepare(asked, Path(scratch), costs)
         return "\n".join((title(prepared), *announce(prepared)))
 
 
@@ -96,6 +101,12 @@ def _to_the_end(run: str, desk: Desk) -> Finished:
     reports.build_left(desk.store, desk.settings, desk.view.message)
     stay_for_others(run, desk)
     return finished
+
+
+def _past(asked: Asked, store: Store) -> Costs:
+    """What launches took on these boards before; only a given time is worth the look."""
+    names = [str(board["name"]) for board in asked.boards]
+    return stored.launch_costs(store, names) if asked.request.timed else NO_PAST
 
 
 def _kicker(settings: Settings) -> Kick:

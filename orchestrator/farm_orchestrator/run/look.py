@@ -7,25 +7,31 @@ from typing import TYPE_CHECKING
 
 from farm_orchestrator import config
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS, Json
-from farm_orchestrator.plan import Wish, shape
+from farm_orchestrator.model import PRESETS, Json, Limits
+from farm_orchestrator.plan import TRIED, Wish, possible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm_orchestrator.config import Settings
+    from farm_orchestrator.plan import Known
     from farm_orchestrator.run.request import Request
     from farm_orchestrator.variants import VariantSet
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that nothing speaks against yet. `boards`: as the inventory has them; `found`: files not yet opened."""
+    """A request that nothing speaks against yet. `boards`: as the inventory has them; `found`: files not yet opened.
+
+    `wishes`: one, or with a time given one at each preset that can reach a verdict: the first that fits is measured.
+    `known`: what each board showed when it was measured against itself.
+    """
 
     request: Request
     found: VariantSet
     boards: tuple[Json, ...]
-    wish: Wish
+    wishes: tuple[Wish, ...]
+    known: Known
 
 
 def look(request: Request, settings: Settings) -> Asked:
@@ -35,9 +41,28 @@ def look(request: Request, settings: Settings) -> Asked:
     found = variants.load(request.paths, request.baseline)
     boards = tuple(board.to_json() for board in config.boards(settings, request.boards))
     _check_boards(request, boards)
-    wish = Wish(PRESETS[settings.preset], found.limits, request.max_blocks, request.threads, request.pace_hz)
-    shape(wish, boards, [entry.name for entry in found.entries], found.baseline)
-    return Asked(request, found, boards, wish)
+    wishes = possible(
+        _wish(request, found.limits), _presets(request, settings), boards, [entry.name for entry in found.entries],
+        found.baseline,
+    )  # fmt: skip
+    return Asked(request, found, boards, tuple(wishes), _known(settings, boards))
+
+
+def _known(settings: Settings, boards: Sequence[Json]) -> Known:
+    from farm_orchestrator import store  # heavier than whatever could be wrong with the request
+
+    return store.calibrations(settings.home, [str(board["name"]) for board in boards])
+
+
+def _wish(request: Request, limits: Limits) -> Wish:
+    """At whichever preset."""
+    return Wish(
+        PRESETS[TRIED[0]], limits, request.max_blocks, request.threads, request.pace_hz, request.time_s, request.until
+    )
+
+
+def _presets(request: Request, settings: Settings) -> tuple[str, ...]:
+    return TRIED if request.timed and request.preset is None else (settings.preset,)
 
 
 def _check_boards(request: Request, boards: Sequence[Json]) -> None:

@@ -6,13 +6,14 @@ import secrets
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import FileRef, Json
-from farm_orchestrator.plan import Plan, first_slots, make_plan, plan_document
+from farm_orchestrator.plan import NO_PAST, Costs, Plan, first_fitting, first_slots, make_plan, plan_document
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, insert_run
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Prepared:
         return tuple(part.name for part in self.plan.parts)
 
 
-def prepare(asked: Asked, scratch: Path) -> Prepared:
-    """Raises UsageError, with everything still untouched."""
+def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST) -> Prepared:
+    """Raises UsageError, with everything still untouched. `costs`: what launches took on these boards before."""
     from farm_orchestrator import transport, variants
 
     request, boards = asked.request, [transport.resolve(board) for board in asked.boards]
@@ -53,10 +54,11 @@ def prepare(asked: Asked, scratch: Path) -> Prepared:
     run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     agent, agent_path = _agent(scratch)
     floor, floor_files = variants.floor_model(scratch)
-    plan = make_plan(
-        run=run, boards=boards, variants=checked.variants, wish=asked.wish, seed=request.seed,
-        baseline=checked.baseline, agent=agent, floor=floor,
+    make = partial(
+        make_plan, run=run, boards=boards, variants=checked.variants, seed=request.seed, baseline=checked.baseline,
+        agent=agent, floor=floor, costs=costs, known=asked.known,
     )  # fmt: skip
+    plan = first_fitting(asked.wishes, lambda wish: make(wish=wish), now.timestamp())
     return Prepared(
         id=run,
         created=now.timestamp(),

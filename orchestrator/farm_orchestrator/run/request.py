@@ -16,7 +16,11 @@ Policy = Literal["pass", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Request:
-    """The flags of `farm run`. `boards` selects; `min_boards` None: all selected."""
+    """The flags of `farm run`. `boards` selects; `min_boards` None: all selected.
+
+    `time_s`: the time for each board; `until`: its end, in seconds since the epoch. With either of them `preset`, where
+    it is given, is the only one that is tried.
+    """
 
     paths: tuple[Path, ...]
     boards: str | None = None
@@ -30,6 +34,13 @@ class Request:
     strict: bool = False
     on_inconclusive: Policy = "warn"
     out: Path | None = None
+    time_s: float | None = None
+    until: float | None = None
+    preset: str | None = None
+
+    @property
+    def timed(self) -> bool:
+        return self.time_s is not None or self.until is not None
 
 
 @dataclass(frozen=True)

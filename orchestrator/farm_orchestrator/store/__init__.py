@@ -4,8 +4,11 @@ The functions take the Store first. Files: Artefacts, Transcript, `write_launch`
 """
 
 from farm_orchestrator.store.artefacts import Artefacts
+from farm_orchestrator.store.calibrations import add_calibration, calibrations, read_calibration
 from farm_orchestrator.store.claims import commit, commit_and_claim, lose, sweep
 from farm_orchestrator.store.compaction import compact, is_valid, reason
+from farm_orchestrator.store.costs import launch_costs
+from farm_orchestrator.store.database import database_path
 from farm_orchestrator.store.due import claim_report, close_finished, due_boards, left_unreported, unkick
 from farm_orchestrator.store.interruption import NOT_YET, cancel, cancelled_runs, resume
 from farm_orchestrator.store.leases import BEAT_S, TTL_S, Lease, Leases, acquire, release
@@ -53,8 +56,10 @@ __all__ = [
     "Timed",
     "Transcript",
     "acquire",
+    "add_calibration",
     "attach",
     "board_loss",
+    "calibrations",
     "cancel",
     "cancelled_runs",
     "cells",
@@ -64,12 +69,14 @@ __all__ = [
     "commit",
     "commit_and_claim",
     "compact",
+    "database_path",
     "detach",
     "due_boards",
     "find_run",
     "has_pending",
     "insert_run",
     "is_valid",
+    "launch_costs",
     "launches",
     "left_unreported",
     "list_runs",
@@ -79,6 +86,7 @@ __all__ = [
     "note_hello",
     "part_rows",
     "parts",
+    "read_calibration",
     "read_launch",
     "reason",
     "release",

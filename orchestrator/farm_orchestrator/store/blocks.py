@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, select, update
 
+from farm_orchestrator.calibration import of_launch
 from farm_orchestrator.failpoint import failpoint
-from farm_orchestrator.model import LaunchRow, Part, Phase, State
+from farm_orchestrator.model import Json, LaunchRow, Part, Phase, State
 from farm_orchestrator.store import schema
-from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, part_launches, part_row
+from farm_orchestrator.store.cells import SCREENED_OUT, close_cells, screened_out
+from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, launch_rows, part_launches, part_row
 from farm_orchestrator.store.runs import insert_slots
+
+if TYPE_CHECKING:
+    from farm_orchestrator.plan import Cause
 
 FREE = frozenset({"worker_lost", "fenced"})  # the orchestrator's own fault: costs no budget, is no loss of the board
 BLOCK_LOST = "block_lost"
@@ -94,10 +100,11 @@ def repeat_block(connection: Connection, now: float, share: Share, block: BlockI
     rows = share.rows(connection)
     if share.ended or taken_up(rows, block):
         return
-    slots = plan.requeue(share.part, rows, block.block, block.attempt)
+    slots = plan.requeue(share.part, rows, block.block, block.attempt, screened_out(connection, share.part))
     if not slots or block.attempt + 1 >= plan.MAX_ATTEMPTS or not (cause in FREE or _spend(connection, share)):
-        slots = plan.next_slots(share.part, rows)
-    insert_slots(connection, block.run, slots, now)
+        plan_next(connection, now, share)
+    else:
+        insert_slots(connection, block.run, slots, now)
     failpoint("after_requeue")
 
 
@@ -111,25 +118,51 @@ def void(connection: Connection, share: Share, block: BlockId) -> None:
 
 def end_block(connection: Connection, now: float, share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> None:
     """`last` ended its block, whose launches are `here`: reject it as a whole, or plan what is owed after it."""
-    from farm_orchestrator import plan
-
     if share.ended:
         return
-    why = interference(share, here, last)
-    if why is None:
-        insert_slots(connection, last.run, plan.next_slots(share.part, share.rows(connection)), now)
+    found = cause(share, here, last)
+    if found is not None:
+        _write_down(connection, last, found)
+    if found is not None and found.drops:
+        repeat_block(connection, now, share, share.block(last), found.name)
     else:
-        connection.execute(update(schema.launch).where(launch.id == last.id).values(dropped=why))
-        repeat_block(connection, now, share, share.block(last), why)
+        plan_next(connection, now, share)
 
 
-def interference(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> str | None:
-    """Why the complete block of `last`, whose launches are `here`, is rejected as a whole, or None."""
+def plan_next(connection: Connection, now: float, share: Share) -> None:
+    """What the part is owed after a block; where its screening ended with it, who goes no further is settled first."""
     from farm_orchestrator import plan
 
-    if last.phase != Phase.MEASURE:
+    part, rows = share.part, share.rows(connection)
+    if plan.screened(part, rows):
+        short = launch_rows(connection, share.where, launch.phase == Phase.SCREEN.value)
+        for each in plan.leaving(part, short):
+            close_cells(connection, part, [(each.variant, each.point)], SCREENED_OUT, each.reason)
+    insert_slots(connection, part.run, plan.next_slots(part, rows, screened_out(connection, part)), now)
+
+
+def cause(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> Cause | None:
+    """What is against the complete block of `last`, whose launches are `here`."""
+    from farm_orchestrator import plan
+
+    if last.phase < Phase.SCREEN:
         return None
-    return plan.rejected_block(here, str(share.part.board.get("interference", "drop")))
+    part = share.part
+    interference, cooled = str(part.board.get("interference", "drop")), part.recipe_in(last.phase).cooldown_s > 0
+    return plan.block_cause(here, interference, cooled=cooled, calibration=of_launch(part, last.facts))
+
+
+def is_dropped(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> bool:
+    found = cause(share, here, last)
+    return found is not None and found.drops
+
+
+def _write_down(connection: Connection, last: LaunchRow, found: Cause) -> None:
+    """The launch that ended its block carries what is said of the block."""
+    values: Json = {"findings": [*last.findings, found.finding]}
+    if found.drops:
+        values["dropped"] = found.name.value
+    connection.execute(update(schema.launch).where(launch.id == last.id).values(**values))
 
 
 def again_in_place(connection: Connection, now: float, share: Share, row: LaunchRow) -> None:

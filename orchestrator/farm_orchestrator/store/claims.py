@@ -12,7 +12,8 @@ from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.model import NOT_SUPPORTED, Failed, LaunchRow, Lost, Measured, State
 from farm_orchestrator.store import blocks, schema
 from farm_orchestrator.store.blocks import FREE, Share, load_share, repeat_block
-from farm_orchestrator.store.losses import close_cells, count_loss, end_part, forget_losses, skip
+from farm_orchestrator.store.cells import close_cells
+from farm_orchestrator.store.losses import count_loss, end_part, forget_losses, skip
 from farm_orchestrator.store.next_launch import Claim, Turn, take
 from farm_orchestrator.store.rows import LAUNCH_COLUMNS, launch_row
 from farm_orchestrator.store.store import Store
@@ -128,7 +129,7 @@ def _after_cancel(
     connection: Connection, share: Share, last: LaunchRow, here: list[LaunchRow], cause: str | None
 ) -> None:
     """What would have been repeated counts as cancelled: taking the run up again then repeats its block."""
-    if cause or (not blocks.is_open(here) and blocks.interference(share, here, last)):
+    if cause or (not blocks.is_open(here) and blocks.is_dropped(share, here, last)):
         _write(connection, last, state=State.CANCELLED.value)
 
 
@@ -154,7 +155,7 @@ def _give_up(connection: Connection, share: Share, row: LaunchRow, gone: set[tup
     unsupported = why.kind == NOT_SUPPORTED
     reason = why.detail if unsupported else f"{why.stage}: {why.kind}: {why.detail}"
     skip(connection, share, "variant_failed", gone)
-    close_cells(connection, share, gone, "not_run" if unsupported else "failed", reason)
+    close_cells(connection, share.part, gone, "not_run" if unsupported else "failed", reason)
     if row.variant == share.part.baseline:
         end_part(connection, share, "baseline_failed", f"the baseline {row.variant} failed: {reason}")
 
@@ -191,7 +192,7 @@ def _without_poison(connection: Connection, share: Share, row: LaunchRow, lost: 
         return share
     reason = f"lost {plan.POISON} times in a row while it ran; the last time: {lost.reason}: {lost.detail}"
     skip(connection, share, "variant_lost", gone)
-    close_cells(connection, share, gone, "not_run", reason)
+    close_cells(connection, share.part, gone, "not_run", reason)
     if row.variant == share.part.baseline:
         end_part(connection, share, "baseline_lost", f"the baseline {row.variant} was {reason}")
         return replace(share, ended=reason)

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, and_, select, update
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import LaunchRow, State
 from farm_orchestrator.store import schema
-from farm_orchestrator.store.blocks import Share, load_share, void
+from farm_orchestrator.store.blocks import Share, load_share, plan_next, void
+from farm_orchestrator.store.cells import screened_out
 from farm_orchestrator.store.moments import is_live, over, until
 from farm_orchestrator.store.rows import BlockId
 from farm_orchestrator.store.runs import ATTACHED_S, insert_slots
@@ -87,9 +88,10 @@ def _mend_part(connection: Connection, share: Share, now: float) -> None:
         return
     for block in _torn(share.rows(connection)):
         void(connection, share, block)
-        slots = plan.requeue(share.part, share.rows(connection), block.block, block.attempt)
+        out = screened_out(connection, share.part)
+        slots = plan.requeue(share.part, share.rows(connection), block.block, block.attempt, out)
         insert_slots(connection, block.run, slots, now)
-    insert_slots(connection, share.part.run, plan.next_slots(share.part, share.rows(connection)), now)
+    plan_next(connection, now, share)
 
 
 def _torn(rows: Sequence[LaunchRow]) -> Iterator[BlockId]:

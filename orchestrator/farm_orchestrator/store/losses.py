@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, select, update
 
-from farm_orchestrator.model import Kind, LaunchRow, Part, State
+from farm_orchestrator.model import LaunchRow, Part, Phase, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.blocks import Share, load_share
+from farm_orchestrator.store.cells import close_cells
 from farm_orchestrator.store.moments import live
 from farm_orchestrator.store.store import Store
 
@@ -64,7 +65,7 @@ def end_part(connection: Connection, share: Share, word: str, reason: str) -> No
     full = _full_cells(part, share.rows(connection))
     query = select(cell.variant, cell.point).where(cell.run == part.run, cell.board == part.name, cell.state.is_(None))
     bare = [tuple(row) for row in connection.execute(query) if tuple(row) not in full]
-    close_cells(connection, share, bare, "not_run", reason)
+    close_cells(connection, part, bare, "not_run", reason)
 
 
 def skip(connection: Connection, share: Share, word: str, cells: Iterable[tuple[str, str]] | None = None) -> None:
@@ -73,16 +74,6 @@ def skip(connection: Connection, share: Share, word: str, cells: Iterable[tuple[
     change = change.values(state=State.SKIPPED.value, outcome=word)
     for where in [()] if cells is None else [(launch.variant == v, launch.point == p) for v, p in cells]:
         connection.execute(change.where(*where))
-
-
-def close_cells(
-    connection: Connection, share: Share, cells: Iterable[tuple[str, str]], state: str, reason: str
-) -> None:
-    """Closes those of the cells (variant, point) that are still open."""
-    of = (cell.run == share.part.run, cell.board == share.part.name, cell.state.is_(None))
-    for variant, point in cells:
-        where = update(schema.cell).where(*of, cell.variant == variant, cell.point == point)
-        connection.execute(where.values(state=state, reason=reason))
 
 
 def _end_parts(connection: Connection, now: float, name: str, reason: str) -> None:
@@ -108,6 +99,6 @@ def _hold_back(connection: Connection, name: str, not_before: float) -> None:
 
 
 def _full_cells(part: Part, rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
-    done = (row for row in rows if row.state == State.DONE and row.kind == Kind.MEASURE and row.dropped is None)
+    done = (row for row in rows if row.state == State.DONE and row.phase == Phase.MEASURE and row.dropped is None)
     counts = Counter((row.variant, row.point) for row in done)
     return {key for key, count in counts.items() if count >= part.planned_blocks}

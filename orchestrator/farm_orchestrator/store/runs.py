@@ -11,7 +11,7 @@ from contextlib import suppress
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from farm_orchestrator.errors import StoreBusy, UsageError
-from farm_orchestrator.model import Json, LaunchRow, Part, Phase, Slot, State
+from farm_orchestrator.model import Json, LaunchRow, Part, Slot, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.moments import until
 from farm_orchestrator.store.rows import (
@@ -38,7 +38,7 @@ def insert_run(
     def write(connection: Connection) -> None:
         _insert_run(connection, run)
         for part in parts:
-            _insert_part(connection, part, slots)
+            _insert_part(connection, part)
             _greet_board(connection, part.name)
         _insert_cells(connection, run.id, cells)
         insert_slots(connection, run.id, slots)
@@ -163,15 +163,16 @@ def _insert_run(connection: Connection, run: NewRun) -> None:
     )
 
 
-def _insert_part(connection: Connection, part: Part, slots: Sequence[Slot]) -> None:
-    blocks = {slot.block for slot in slots if slot.board == part.name and slot.phase == Phase.MEASURE}
+def _insert_part(connection: Connection, part: Part) -> None:
+    from farm_orchestrator import plan
+
     connection.execute(
         insert(schema.part).values(
             run=part.run,
             board=part.name,
             spec=part.to_json(),
             board_sha256=board_digest(part.board),
-            extra_left=math.ceil(EXTRA_SHARE * len(blocks)),
+            extra_left=math.ceil(EXTRA_SHARE * plan.compared_blocks(part)),
         )
     )
 

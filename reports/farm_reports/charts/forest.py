@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farm_reports.charts.svg import Log, dot, figure, line, mark, rect, stroke, text, tick_label, verticals
+from farm_reports.charts.svg import Log, coordinate, dot, figure, line, mark, rect, stroke, text, tick_label, verticals
 
 WIDTH, HEIGHT, EDGE = 300.0, 46.0, 14.0
+UNITS, POOLED = 13.0, 31.0  # the two lanes of a mean over boards
 SAME = 0.02
+Span = tuple[float, float]
 COLOURS = {"faster": "accent", "slower": "slow", "same": "ink2", "undecided": "warn"}
 
 
@@ -26,6 +28,20 @@ class Estimate:
     gate: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True)
+class Pooled:
+    """A mean over boards, at 1: its units, its interval, and where the next unit would lie, all as shares of it.
+
+    `names`: the units, one a line.
+    """
+
+    units: tuple[float, ...]
+    names: str
+    interval: Span | None
+    next_one: Span | None
+    finding: str
+
+
 def axis(estimates: Sequence[Estimate], width: float = WIDTH) -> Log:
     """One scale for all rows, with the baseline's 1 always on it."""
     low = min([0.96, *(estimate.low * 0.96 for estimate in estimates)])
@@ -33,10 +49,10 @@ def axis(estimates: Sequence[Estimate], width: float = WIDTH) -> Log:
     return Log(low, high, EDGE, width - EDGE)
 
 
-def axis_row(scale: Log, baseline: str, width: float = WIDTH) -> Markup:
-    """The labels above the rows; one stands at 1 whatever the ticks are."""
+def axis_row(scale: Log, baseline: str, width: float = WIDTH, *, one: str = "1\u00d7") -> Markup:
+    """The labels above the rows; `one` stands at 1 whatever the ticks are."""
     marks = [text(scale.at(tick), 13, f"{tick_label(tick)}\u00d7", size=11, anchor="middle") for tick in _others(scale)]
-    marks.append(text(scale.at(1), 13, "1\u00d7", "ink", size=11, anchor="middle"))
+    marks.append(text(scale.at(1), 13, one, "ink", size=11, anchor="middle"))
     return figure(width, 18, f"Axis: speed against {baseline}, logarithmic", marks)
 
 
@@ -53,6 +69,24 @@ def row(scale: Log, estimate: Estimate | None, width: float = WIDTH) -> Markup:
         marks.append(mark("circle", cx=one, cy=HEIGHT / 2, r=4.5, fill="#ffffff", **_ring()))
         return figure(width, HEIGHT, "The baseline, by definition at 1\u00d7", marks)
     return figure(width, HEIGHT, estimate.finding, [*marks, *_estimate(scale, estimate)])
+
+
+def pooled_row(scale: Log, mean: Pooled, width: float = WIDTH) -> Markup:
+    """Above what each unit shows; below their mean, its interval, and where the next unit would lie, cut at the edge."""
+    one = scale.at(1)
+    ticks = verticals(map(scale.at, _others(scale)), 0, HEIGHT, "line")
+    marks = [ticks, line(one, 0, one, HEIGHT, "mute"), _units(scale, mean)]
+    for span, look in ((mean.next_one, {"stroke_dasharray": "2 3"}), (mean.interval, {"stroke_width": 2.6})):
+        if span is not None:
+            left, right = (scale.at(min(max(end, scale.low), scale.high)) for end in span)
+            marks.append(line(left, POOLED, right, POOLED, "ink2", **look))
+    return figure(width, HEIGHT, mean.finding, [*marks, dot(one, POOLED, 4.8, "ink", mean.finding)])
+
+
+def _units(scale: Log, mean: Pooled) -> Markup:
+    """All dots in one path, as round ends of lines without a length: a hundred boards weigh no more than one."""
+    path = "".join(f"M{coordinate(scale.at(unit))} {coordinate(UNITS)}h0" for unit in mean.units)
+    return mark("path", d=path, fill="none", stroke_linecap="round", title=mean.names, **stroke("ink2", 6))
 
 
 def _others(scale: Log) -> list[float]:

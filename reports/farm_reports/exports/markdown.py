@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 
 from farm_reports import figures
-from farm_reports.results import Cell, Gate, Results, Ship
+from farm_reports.results import Cell, Fleet, Gate, Results, Ship
 
 LIMIT_BYTES = 60_000
 SHIP_BYTES = 24_000
 GATES = 20
+FLEETS = 3
 ICONS = {
     "measured": "\U0001f4cf",
     "passed": "\u2705",
@@ -28,7 +29,7 @@ def summary(results: Results) -> str:
     """Verdict, what to ship, counts, then all cells under a fold."""
     top = "\n\n".join(filter(None, (_title(results), _open_gates(results), _headline(results))))
     ship = _table(*_ship_table(results), SHIP_BYTES)
-    counts = _counts(results)
+    counts = "\n\n".join(filter(None, (_fleet(results), _counts(results))))
     used = sum(len(part.encode()) for part in (top, ship, counts))
     cells = _table(*_cell_table(results), LIMIT_BYTES - used - 200)
     fold = f"<details><summary>All cells</summary>\n\n{cells}\n</details>"
@@ -106,8 +107,7 @@ def _figures(results: Results, cell: Cell, clock: figures.Clock) -> tuple[str, s
     latency = "" if p50 is None else figures.plain(clock.write(p50))
     if versus is None or versus.ratio is None:
         return latency, "1.00" if cell.variant == results.run.baseline and p50 is not None else "", ""
-    span = "" if versus.low is None or versus.high is None else figures.speeds(versus.low, versus.high)
-    return latency, figures.number(1 / versus.ratio), span.replace(figures.DASH, " \u2026 ")
+    return latency, figures.number(1 / versus.ratio), _span(versus.low, versus.high)
 
 
 def _score(cell: Cell) -> str:
@@ -127,6 +127,28 @@ def _counts(results: Results) -> str:
     return f"{words}; smallest effect {effect}"
 
 
+def _fleet(results: Results) -> str:
+    """The variants to ship over all boards, in one line; empty where too few boards were measured."""
+    winners = {ship.variant for ship in results.ship}
+    told = [one for one in results.fleet if one.variant in winners and one.ratio and one.low and one.high]
+    if not told:
+        return ""
+    more = f"; and {len(told) - FLEETS} more" if len(told) > FLEETS else ""
+    return f"Over all boards, for reading: {'; '.join(_mean(results, one) for one in told[:FLEETS])}{more}"
+
+
+def _mean(results: Results, one: Fleet) -> str:
+    boards = sum(len(unit.boards) for unit in one.units)
+    setting = "".join(f", {name} {value}" for name, value in one.setting.items())
+    speed = f"{escape(one.variant)} {figures.number(1 / (one.ratio or 1))} x {escape(results.run.baseline)}"
+    spans = (_span(one.low, one.high), _span(one.next_low, one.next_high))
+    return f"{speed}{escape(setting)} (95 % CI {spans[0]}; next board {spans[1]}; {boards} boards)"
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else figures.speeds(low, high).replace(figures.DASH, " \u2026 ")
+
+
 def _cell_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     clock = figures.clock(results.cells)
     heads = ("board", "variant", "state", "p50", f"x {escape(results.run.baseline)}", "95 % CI", "verdict", "reason")
@@ -134,7 +156,7 @@ def _cell_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
 
 
 def _cell_row(results: Results, cell: Cell, clock: figures.Clock) -> Sequence[str]:
-    versus = cell.versus_baseline
+    versus = cell.versus_baseline if cell.state != "screened_out" else None
     word = "" if versus is None else "provisional" if versus.provisional else versus.verdict
     return (
         escape(cell.board),

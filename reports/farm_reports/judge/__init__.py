@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from farm_reports import verdict
 from farm_reports.judge.case import Case, build
 from farm_reports.judge.cells import judged
 from farm_reports.judge.compared import smallest_effect
+from farm_reports.judge.drops import drops
+from farm_reports.judge.fleet import fleet
 from farm_reports.judge.gates import gates
 from farm_reports.judge.sentences import headline, sentence
 from farm_reports.judge.ship import ship
-from farm_reports.results import Board, Cell, Counts, Pin, Results, Run, Variant
+from farm_reports.results import Board, Calibrated, Cell, Counts, Pin, Results, Run, Variant
 from farm_reports.tables import BoardRecord, Tables
 
 __all__ = ["results"]
@@ -26,6 +29,7 @@ def results(tables: Tables) -> Results:
     measured = {cell.board for cell in cells if cell.state == "measured"}
     word = verdict.run([gate.verdict for gate in gated], len(measured), tables.min_boards)
     heading = headline(case, ships, cells)
+    boards = [_board(board) for board in tables.boards]
     return Results(
         run=_run(case, cells),
         verdict=word,
@@ -34,9 +38,11 @@ def results(tables: Tables) -> Results:
         counts=_counts(case, cells),
         gates=gated,
         ship=ships,
-        boards=[_board(board) for board in tables.boards],
+        boards=boards,
         variants=[_variant(case, name) for name in case.variants],
         cells=cells,
+        fleet=fleet(cells, boards, case.baseline, partial=tables.partial),
+        findings=drops(tables.launches),
     )
 
 
@@ -81,6 +87,8 @@ def _board(record: BoardRecord) -> Board:
         capabilities=facts.get("capabilities") or {},
         reason=record.reason,
         lab=bool(record.fields.get("lab")),
+        type=record.fields.get("type"),
+        calibration=Calibrated.model_validate(asdict(record.calibration)),
     )
 
 

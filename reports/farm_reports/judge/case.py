@@ -33,6 +33,11 @@ class Case:
     def baseline(self) -> str:
         return self.tables.baseline
 
+    def bias_floor(self, board: str, metric: str = "latency_p50") -> float | None:
+        """The bias that a comparison on this board holds; None where it was not measured: A/A runs tell of medians."""
+        known = self.boards.get(board) if metric == "latency_p50" else None
+        return known.calibration.floor if known else None
+
     def ships(self, variant: str) -> bool:
         return any(fnmatchcase(variant, pattern) for pattern in self.tables.ship)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from farm_reports.judge.case import Case
 from farm_reports.judge.compared import versus
+from farm_reports.judge.conditions import throttle
 from farm_reports.judge.doubts import doubts
 from farm_reports.judge.evidence import Evidence
 from farm_reports.judge.figures import cpu_ms, energy, latency, of_launches
 from farm_reports.judge.limits import checks, fit
+from farm_reports.judge.screened import shown
 from farm_reports.judge.state import state
 from farm_reports.results import Accuracy, Cell, Fit, Launches, Point, Value
 
@@ -16,7 +18,9 @@ ABSENT = "not reported by the agent"
 
 def judged(case: Case) -> list[Cell]:
     """All cells, in the order of the plan."""
-    return [_fitted(case, evidence, _cell(case, evidence)) for evidence in case.evidence.values()]
+    return [
+        _fitted(case, evidence, shown(case, evidence, _cell(case, evidence))) for evidence in case.evidence.values()
+    ]
 
 
 def point(key: str) -> Point:
@@ -54,7 +58,7 @@ def _cell(case: Case, evidence: Evidence) -> Cell:
         peak_rss_bytes=_fact(evidence, "peak_memory", absent),
         energy_mj=energy(),
         accuracy=_accuracy(case, evidence),
-        throttle="unknown",
+        throttle=throttle(evidence),
         findings=doubts(case, evidence),
         versus_baseline=versus(case, evidence, word),
     )

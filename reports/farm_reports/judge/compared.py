@@ -9,7 +9,7 @@ from farm_reports import verdict
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, Key, pairs
 from farm_reports.results import BaselineWord, CellState, VersusBaseline
-from farm_reports.stats.compare import Interval, assumed_bias, change, interval
+from farm_reports.stats.compare import Interval, change, held, interval
 from farm_reports.stats.power import seen
 from farm_reports.stats.tails import FEW
 
@@ -23,36 +23,37 @@ def versus(case: Case, evidence: Evidence, state: CellState) -> VersusBaseline |
     if state == "failed" or (differences.size == 0 and state == "not_run"):
         return None
     if state == "not_run" or reference.owed:
-        return _provisional(differences)
+        return _provisional(differences, case.bias_floor(evidence.key[0]))
     return _judged(case, evidence, differences)
 
 
 def smallest_effect(case: Case, cells: Mapping[Key, VersusBaseline]) -> float | None:
     """The smallest change that every valid comparison of this run would most likely have called."""
     effects = [
-        _seen(_differences(case, case.evidence[key]), case.level(key[1], "latency_p50"))
+        _seen(_differences(case, case.evidence[key]), case.level(key[1], "latency_p50"), case.bias_floor(key[0]))
         for key, versus in cells.items()
         if versus.verdict != "invalid" and not versus.provisional
     ]
     return max(effects, default=None)
 
 
-def ranged(differences: Floats) -> Interval:
+def ranged(differences: Floats, floor: float | None) -> Interval:
     """The 95 % interval with the floor from 6 blocks on, below that the range of the blocks."""
     if differences.size >= FEW:
-        return change(differences)
+        return change(differences, floor=floor)
     return Interval(interval(differences).estimate, float(differences.min()), float(differences.max()))
 
 
 def _judged(case: Case, evidence: Evidence, differences: Floats) -> VersusBaseline:
-    why = verdict.invalid(differences.size, evidence.rejected)
+    why, floor = verdict.invalid(differences.size, evidence.rejected), case.bias_floor(evidence.key[0])
     if why is not None:
-        return _versus(ranged(differences) if differences.size else None, "invalid", reason=why)
+        return _versus(ranged(differences, floor) if differences.size else None, "invalid", reason=why)
     side = case.side(evidence.key[1], "latency_p50")
-    gate = change(differences, side) if side is not None else None
-    deciding = gate or change(differences)
+    gate = change(differences, side, floor) if side is not None else None
+    drawn = change(differences, floor=floor)
+    deciding = gate or drawn
     return _versus(
-        change(differences),
+        drawn,
         verdict.against_baseline(deciding),
         gate_low=math.exp(gate.low) if gate and gate.known else None,
         gate_high=math.exp(gate.high) if gate and gate.known else None,
@@ -60,10 +61,10 @@ def _judged(case: Case, evidence: Evidence, differences: Floats) -> VersusBaseli
     )
 
 
-def _provisional(differences: Floats) -> VersusBaseline:
+def _provisional(differences: Floats, floor: float | None) -> VersusBaseline:
     blocks = differences.size
     reason = f"range of {blocks} block{'s' * (blocks > 1)}" if blocks < FEW else "95 % interval"
-    return _versus(ranged(differences) if blocks else None, "undecided", provisional=True, reason=reason)
+    return _versus(ranged(differences, floor) if blocks else None, "undecided", provisional=True, reason=reason)
 
 
 def _versus(of: Interval | None, word: BaselineWord, **rest: object) -> VersusBaseline:
@@ -78,8 +79,8 @@ def _versus(of: Interval | None, word: BaselineWord, **rest: object) -> VersusBa
     )
 
 
-def _seen(differences: Floats, level: float) -> float:
-    return seen(interval(differences).error, level, float(assumed_bias(differences)))
+def _seen(differences: Floats, level: float, floor: float | None) -> float:
+    return seen(interval(differences).error, level, float(held(differences, floor)))
 
 
 def _differences(case: Case, evidence: Evidence) -> Floats:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from farm_reports.findings import BUSY_CPU, BUSY_QUEUE, NEAR, NOISY_SD, Name, collect
+from farm_reports.findings import NEAR, NOISY_SD, Name, collect
+from farm_reports.judge import conditions
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, pairs
 from farm_reports.judge.words import limit, number
 from farm_reports.results import Finding
 from farm_reports.stats.compare import mad_sd
+from farm_reports.stats.modes import modes
+from farm_reports.stats.power import MARGIN
 from farm_reports.stats.signed_rank import estimate, walsh
-from farm_reports.tables import Json
+from farm_reports.tables import Calibration, Json
 
 AGREEING = 0.995  # of the rows, where a board ran only the first ones
 
@@ -23,7 +26,7 @@ def doubts(case: Case, evidence: Evidence) -> list[Finding]:
     """Each finding once, in the order of the table."""
     variant = case.variants.get(evidence.key[1])
     reported = [*(variant.findings if variant else ())]
-    reported += [item for launch in evidence.used for item in launch.findings]
+    reported += [item for launch in evidence.used for item in launch.findings if conditions.of_launch(item)]
     return collect([*reported, *_shown(case, evidence)])
 
 
@@ -34,9 +37,11 @@ def _shown(case: Case, evidence: Evidence) -> Iterator[Json]:
     if any("NON_FINITE" in (failure.outcome or "") for failure in case.failures.get(evidence.key[:2], ())):
         yield {"name": Name.NON_FINITE}
     if evidence.valid:
+        board = case.boards.get(evidence.key[0])
         yield from _near_floor(case, evidence)
         yield from _noisy(case, evidence)
-        yield from _busy(evidence)
+        yield from _two_speeds(evidence)
+        yield from conditions.notes(evidence, board.calibration if board else Calibration())
 
 
 def _same_file(case: Case, evidence: Evidence) -> Iterator[Json]:
@@ -99,28 +104,10 @@ def _noisy(case: Case, evidence: Evidence) -> Iterator[Json]:
         yield {"name": Name.NOISY, "text": f"The ratio to the baseline varies by {sd:.1%} from block to block."}
 
 
-def _busy(evidence: Evidence) -> Iterator[Json]:
-    """A note of a shared processor: cpu / wall of one thread, run-queue wait of several or of paced launches."""
-    threads = evidence.fact("threads")
-    provider, *_, pace = evidence.key[2].split("/")
-    if provider != "CPUExecutionProvider" or not threads:
-        return
-    alone = set(threads.values()) == {1.0} and pace == "tight"
-    shares = _shares(evidence, "cpu_ns" if alone else "run_queue_ns", threads)
-    if not shares:
-        return
-    share = float(np.median(shares))
-    if alone and share < BUSY_CPU:
-        yield {"name": Name.INTERFERENCE, "text": f"The thread had a processor for {share:.0%} of the slot only."}
-    if not alone and share > BUSY_QUEUE:
-        yield {"name": Name.INTERFERENCE, "text": f"Threads waited for a processor for {share:.1%} of the slot."}
-
-
-def _shares(evidence: Evidence, name: str, threads: dict[int, float]) -> list[float]:
-    """The share of a slot's wall time, per thread."""
-    spent, wall = evidence.fact(name), evidence.fact("wall_ns")
-    return [
-        spent[block] / wall[block] / max(threads[block], 1.0)
-        for block in spent.keys() & wall.keys() & threads.keys()
-        if wall[block] > 0
-    ]
+def _two_speeds(evidence: Evidence) -> Iterator[Json]:
+    """Modes nearer than the margin of every verdict are of no account."""
+    found = modes(np.array(list(evidence.logs().values())))
+    if found is not None and found.high - found.low > MARGIN:
+        groups = ((found.lower, found.low), (found.upper, found.high))
+        told = " and ".join(f"{count} launches near {number(np.exp(log_ns) / 1e6)} ms" for count, log_ns in groups)
+        yield {"name": Name.MULTIMODAL, "text": f"{told}."}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from farm_reports.stats.tails import Tail, tail
 from farm_reports.tables import LaunchRecord, Tables
 
 FLOOR = "@floor"
+SCREEN_PHASE = 2
 MEASURE_PHASE = 3
 BLOCK_LOST = "block_lost"
 OPEN = {"pending", "running", "cancelled"}
@@ -24,7 +25,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evidence:
-    """All compared launches of a cell. `blocks` maps a block to its valid launch; `rejected` counts attempts."""
+    """All compared launches of a cell. `blocks` maps a block to its valid launch; `rejected` counts attempts.
+
+    `short`: the valid launches of the screening, which no comparison uses, by block.
+    """
 
     key: Key
     launches: tuple[LaunchRecord, ...]
@@ -32,6 +36,7 @@ class Evidence:
     rejected: int
     owed: bool
     samples: tuple[NDArray[np.int64], ...]
+    short: Mapping[int, LaunchRecord] = field(default_factory=dict)
 
     @property
     def valid(self) -> int:
@@ -72,7 +77,17 @@ def gather(tables: Tables) -> dict[Key, Evidence]:
         if launch.phase == MEASURE_PHASE:
             mine[launch.board, launch.variant, launch.point].append(launch)
     rejected = _rejected(tables.launches)
-    return {key: _evidence(key, mine[key], rejected, tables) for key in cells_of(tables)}
+    short = _short(tables.launches)
+    return {key: replace(_evidence(key, mine[key], rejected, tables), short=short[key]) for key in cells_of(tables)}
+
+
+def _short(launches: Sequence[LaunchRecord]) -> dict[Key, dict[int, LaunchRecord]]:
+    """The valid launches of the screening, by cell and block."""
+    found: dict[Key, dict[int, LaunchRecord]] = defaultdict(dict)
+    for launch in launches:
+        if launch.phase == SCREEN_PHASE and launch.valid:
+            found[launch.board, launch.variant, launch.point][launch.block] = launch
+    return found
 
 
 def cells_of(tables: Tables) -> list[Key]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from farm_reports import verdict
 from farm_reports.bounds import Bound
+from farm_reports.findings import Name
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Key
 from farm_reports.judge.limits import Check, checks
@@ -50,15 +51,25 @@ def _check(case: Case, cell: Cell, index: int) -> Check:
 
 def _gate_cell(case: Case, cell: Cell, check: Check) -> GateCell:
     fault = own_fault(case, case.evidence[_key(cell)]) if check.verdict == "not_measured" else None
+    moving = _moving(case, cell, check)
     return GateCell(
         board=cell.board,
         variant=cell.variant,
         value=check.value,
         low=check.low,
         high=check.high,
-        verdict="failed" if fault is not None else WORDS[check.verdict],
-        reason=fault or check.reason,
+        verdict="failed" if fault is not None else "inconclusive" if moving is not None else WORDS[check.verdict],
+        reason=fault or moving or check.reason,
     )
+
+
+def _moving(case: Case, cell: Cell, check: Check) -> str | None:
+    """What is said of a latency that most launches never saw settle: where a board is known, it decides nothing."""
+    board = case.boards.get(cell.board)
+    known = board is not None and board.calibration.floor is not None
+    if not known or check.verdict not in {"yes", "no"} or not check.bound.metric.startswith("latency"):
+        return None
+    return next((finding.text for finding in cell.findings if finding.name == Name.NOT_STEADY), None)
 
 
 def _badness(cell: GateCell, check: Check) -> tuple[int, float]:
@@ -93,6 +104,8 @@ def _misfit(case: Case, cell: Cell) -> GateWord:
     """What a cell that does not fit leaves open: a variant that cannot run fits as little as one outside a limit."""
     if own_fault(case, case.evidence[_key(cell)]) is not None:
         return "failed"
+    if cell.state == "screened_out" and cell.fit.verdict != "no":
+        return "inconclusive"  # it left for a faster one that seemed to fit
     return WORDS[cell.fit.verdict]
 
 

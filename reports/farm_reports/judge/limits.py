@@ -10,12 +10,14 @@ from farm_reports.bounds import Bound
 from farm_reports.judge import words
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, log, pairs
-from farm_reports.judge.figures import NO_SENSOR
+from farm_reports.judge.figures import NO_SENSOR, NS_PER_MS
+from farm_reports.judge.screened import STATE, own, ratio
 from farm_reports.results import Accuracy, Cell, Fit, FitWord, LimitHit, Value
 from farm_reports.stats.compare import change
 from farm_reports.stats.power import MIN_BLOCKS
 
 HAIR = 1e-9  # of a point: sums of decimals are not exact
+SHORT = {"latency_p50": NS_PER_MS, "peak_memory": 1.0}  # what short blocks show, to the unit of its limit
 ORDER: tuple[FitWord, ...] = ("no", "not_measured", "undecided")
 
 
@@ -51,6 +53,8 @@ class Check:
 
 def checks(case: Case, evidence: Evidence, cell: Cell) -> list[Check]:
     """Every limit of the run at this cell."""
+    if cell.state == STATE:
+        return [_screened(case, evidence, cell, bound) for bound in case.bounds]
     if cell.state != "measured":
         reason = cell.reason or cell.state
         return [Check(bound, "not_measured", reason=reason) for bound in case.bounds]
@@ -68,6 +72,21 @@ def fit(found: Sequence[Check]) -> Fit:
             if check.verdict == word != "yes"
         ],
     )
+
+
+def _screened(case: Case, evidence: Evidence, cell: Cell, bound: Bound) -> Check:
+    """Short blocks rule out; what they do not rule out was not measured."""
+    found = ratio(case, evidence, bound.metric) if bound.relative else own(evidence, bound.metric)
+    if bound.metric not in SHORT:
+        check = _check(case, evidence, cell, bound)
+    elif found is None or not found.known:
+        check = Check(bound, "not_measured", reason=cell.reason)
+    else:
+        scale = 1.0 if bound.relative else SHORT[bound.metric]
+        logs = (found.low, found.estimate, found.high)
+        low, value, high = (math.exp(log) / scale - bound.relative for log in logs)
+        check = Check(bound, _inside(low, high, bound.value), value, low, high)
+    return check if check.verdict == "no" else Check(bound, "not_measured", reason=cell.reason)
 
 
 def _check(case: Case, evidence: Evidence, cell: Cell, bound: Bound) -> Check:
@@ -97,7 +116,8 @@ def _relative(case: Case, evidence: Evidence, bound: Bound) -> Check:
         return Check(bound, "not_measured", reason="too few iterations in a launch")
     if differences.size < MIN_BLOCKS:
         return Check(bound, "not_measured", reason=f"{differences.size} valid pairs, {MIN_BLOCKS} are needed")
-    found = change(differences, case.level(evidence.key[1], bound.metric))
+    board, variant, _ = evidence.key
+    found = change(differences, case.level(variant, bound.metric), case.bias_floor(board, bound.metric))
     if not found.known:
         return Check(bound, "undecided", math.expm1(found.estimate))
     value, low, high = (math.expm1(log) for log in (found.estimate, found.low, found.high))

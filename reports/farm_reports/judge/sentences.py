@@ -178,6 +178,6 @@ def _tie(case: Case, ship: Ship) -> str:
     differences = pairs(one.logs(), other.logs()) if one and other else None
     if differences is None or differences.size < FEW:
         return text
-    found = change(differences)
+    found = change(differences, floor=case.bias_floor(ship.board))
     figures = [words.percent(math.expm1(log)) for log in (found.estimate, found.low, found.high)]
     return f"{text} ({figures[0]} %, 95 % CI {figures[1]} to {figures[2]})"

@@ -14,6 +14,7 @@ from farm_reports.judge.limits import Check, checks
 from farm_reports.judge.words import listed, span
 from farm_reports.results import Cell, Nearest, RuledOut, Ship
 from farm_reports.stats.compare import interval, probability_best
+from farm_reports.stats.power import BIAS
 
 TIED = 0.05  # share of the draws from which on a variant may be the fastest
 TOLD = 1.05  # a variant this much faster is said to be so
@@ -88,7 +89,9 @@ def _best_points(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _shares(case: Case, fitting: Sequence[Entry]) -> list[float]:
-    return probability_best([entry.log for entry in fitting], [entry.error for entry in fitting], case.tables.seed)
+    logs, errors = [entry.log for entry in fitting], [entry.error for entry in fitting]
+    floor = case.bias_floor(fitting[0].cell.board)
+    return probability_best(logs, errors, case.tables.seed, BIAS if floor is None else floor)
 
 
 def _nearest(entries: Sequence[Entry]) -> Nearest | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from farm_reports import verdict
 from farm_reports.judge.case import Case
-from farm_reports.judge.evidence import MEASURE_PHASE, Evidence
+from farm_reports.judge.evidence import SCREEN_PHASE, Evidence
 from farm_reports.results import CellState
 from farm_reports.stats.power import MIN_BLOCKS
 
@@ -42,6 +42,8 @@ def _known(case: Case, evidence: Evidence) -> tuple[CellState, str | None] | Non
         return None
     if record.state == "failed":
         return "failed", record.reason or "failed"
+    if record.state == "screened_out":
+        return "screened_out", record.reason or "screened out"
     if record.state == "not_run":
         return "not_run", record.reason or "not run"
     return None
@@ -56,9 +58,7 @@ def _failed(case: Case, evidence: Evidence) -> tuple[CellState, str | None] | No
     """Failed here or, before any compared launch, anywhere; a cell that has its blocks all the same is measured."""
     board, name, point = evidence.key
     failures = case.failures.get((board, name), ())
-    reason = next(
-        (one.outcome or "failed" for one in failures if one.point == point or one.phase < MEASURE_PHASE), None
-    )
+    reason = next((one.outcome or "failed" for one in failures if one.point == point or one.phase < SCREEN_PHASE), None)
     return None if reason is None or evidence.owed or evidence.valid >= needed(case) else ("failed", reason)
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from farm_reports import figures
 from farm_reports.charts import forest
 from farm_reports.results import Cell, Value
+from farm_reports.sections.fleet import Pool, pooled
 from farm_reports.sections.matrix import comparison_word, describe, interval_name, missed
 from farm_reports.sections.view import Row, Section, View, provisional, shows
 from farm_reports.sections.words import GLYPHS, spoken
@@ -53,6 +54,7 @@ class Comparison:
     tables: tuple[BoardTable, ...]
     undrawn: int
     provisional: bool
+    pool: Pool | None
 
 
 def compare(view: View) -> Section | None:
@@ -64,6 +66,7 @@ def compare(view: View) -> Section | None:
         tables=tuple(_table(view, row) for row in view.charted),
         undrawn=len({row.board.name for row in view.rows}) - len({row.board.name for row in view.charted}),
         provisional=view.partial,
+        pool=pooled(view),
     )
     return Section("compare", _name(view), _heading(view), _lede(view), body)
 
@@ -122,6 +125,8 @@ def _has_row(view: View, cell: Cell, estimates: dict[str, forest.Estimate]) -> b
 def _estimate(view: View, cell: Cell) -> forest.Estimate | None:
     versus = cell.versus_baseline
     if versus is None or versus.ratio is None or cell.variant == view.baseline or not shows(cell):
+        return None
+    if cell.state == "screened_out":
         return None
     low, high = versus.low or versus.ratio, versus.high or versus.ratio
     gate = (1 / versus.gate_high, 1 / versus.gate_low) if versus.gate_low and versus.gate_high else None

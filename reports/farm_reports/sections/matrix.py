@@ -188,7 +188,7 @@ def describe(view: View, cell: Cell) -> str:
 
 
 def _said(view: View, cell: Cell) -> str:
-    return comparison_word(view, cell) or "provisional"
+    return comparison_word(view, cell) or ("provisional" if cell.state != "screened_out" else "in short blocks")
 
 
 def _basis(cell: Cell) -> str:
@@ -201,7 +201,7 @@ def _basis(cell: Cell) -> str:
 def interval_name(cell: Cell) -> str:
     """What the low and high of a comparison are: under six blocks only their range can be given."""
     versus = cell.versus_baseline
-    if versus is not None and versus.provisional and cell.launches.valid < 6:
+    if versus is not None and versus.provisional and cell.launches.valid < 6 and cell.state != "screened_out":
         return "range"
     return f"95{figures.GAP}%"
 

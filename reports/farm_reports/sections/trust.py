@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 from farm_reports import figures
 from farm_reports.results import Board, Cell
+from farm_reports.sections import calibration
 from farm_reports.sections.view import Section, View, shows
-from farm_reports.sections.words import counted, grouped, listed, spoken
-from farm_reports.stats.power import BIAS
+from farm_reports.sections.words import anchor, counted, grouped, listed, spoken
 
 FACTS = ("model", "arch", "kernel", "python", "onnxruntime")
 FIELDS = {"model": "Model", "arch": "Arch", "kernel": "Kernel", "python": "Python", "onnxruntime": "onnxruntime"}
 COMPARED = ("arch", "kernel", "python", "onnxruntime")
 FINDINGS = 40
-WIDER_FLOOR = (
-    f"Not calibrated: every interval holds a floor of {BIAS:.1%}, or of half the noise between pairs where that is more."
-).replace("%", "\u00a0%")
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class Doubt:
     """One finding, the cells that carry it, and what was seen in each of them: (cells, text)."""
 
     name: str
+    anchor: str
     do: str
     where: str
     notes: tuple[tuple[str, str], ...]
@@ -74,7 +72,7 @@ def trust(view: View) -> Section:
         boards=tuple(boards[:FINDINGS]),
         rest=tuple(boards[FINDINGS:]),
         statements=tuple(_statements(view)),
-        differences=tuple(_differences(view.results.boards)),
+        differences=tuple(filter(None, (differs(view.results.boards, name) for name in COMPARED))),
         doubts=tuple(doubts[:FINDINGS]),
         more_doubts=max(len(doubts) - FINDINGS, 0),
         missing=tuple(_missing(view)),
@@ -94,7 +92,7 @@ def _statements(view: View) -> Iterator[tuple[str, str]]:
                 "Smallest effect",
                 f"{size}: the smallest change this run could see. A smaller one may be there and stay unseen.",
             )
-        yield "Calibration", WIDER_FLOOR
+        yield from (("Calibration", text) for text in calibration.statements(view.results.boards))
         yield (
             "Unit",
             "Intervals come from launches, each a fresh process, paired in blocks with the baseline; never from iterations.",
@@ -151,15 +149,15 @@ def _fact(boards: Sequence[Board], board: Board, name: str) -> Fact:
     return Fact(name, value or figures.DASH, odd)
 
 
-def _differences(boards: Sequence[Board]) -> Iterator[str]:
-    """One sentence per fact that is not the same on all boards; comparisons stay within a board all the same."""
-    for name in COMPARED:
-        groups = grouped((getattr(board, name), board.name) for board in boards if getattr(board, name))
-        if len(groups) > 1:
-            largest = sorted(groups.items(), key=lambda group: -len(group[1]))
-            parts = [f"{value} on {_where(members)}" for value, members in largest[:4]]
-            more = f" and {counted(len(largest) - 4, 'other')}" if len(largest) > 4 else ""
-            yield f"{FIELDS[name]} differs between boards: {', '.join(parts)}{more}."
+def differs(boards: Sequence[Board], name: str) -> str | None:
+    """The sentence on a fact that is not the same on all boards; comparisons stay within a board all the same."""
+    groups = grouped((getattr(board, name), board.name) for board in boards if getattr(board, name))
+    if len(groups) < 2:
+        return None
+    largest = sorted(groups.items(), key=lambda group: -len(group[1]))
+    parts = [f"{value} on {_where(members)}" for value, members in largest[:4]]
+    more = f" and {counted(len(largest) - 4, 'other')}" if len(largest) > 4 else ""
+    return f"{FIELDS[name]} differs between boards: {', '.join(parts)}{more}."
 
 
 def _where(members: Sequence[str]) -> str:
@@ -181,7 +179,7 @@ def _doubts(view: View) -> list[Doubt]:
 def _doubt(name: str, do: str, texts: dict[str, list[str]]) -> Doubt:
     everywhere = dict.fromkeys(cell for cells in texts.values() for cell in cells)
     notes = tuple((listed(dict.fromkeys(cells), 4), text) for text, cells in texts.items())
-    return Doubt(name, do, listed(everywhere, 4), notes)
+    return Doubt(name, anchor(name), do, listed(everywhere, 4), notes)
 
 
 def _missing(view: View) -> Iterator[Missing]:

@@ -168,10 +168,11 @@ def point_labels(points: Mapping[str, Point]) -> dict[str, str]:
     if len(points) < 2:
         return dict.fromkeys(points, "")
     fields = [name for name in Point.model_fields if len({getattr(point, name) for point in points.values()}) > 1]
-    return {key: ", ".join(_setting(name, getattr(point, name)) for name in fields) for key, point in points.items()}
+    return {key: ", ".join(setting(name, getattr(point, name)) for name in fields) for key, point in points.items()}
 
 
-def _setting(name: str, value: Any) -> str:
+def setting(name: str, value: Any) -> str:
+    """A field of a point in words."""
     if name == "threads":
         return "as many threads as cpus" if value is None else f"{value} thread{'s' if value != 1 else ''}"
     if name == "pace_hz":

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from markupsafe import Markup, escape
 
 from farm_reports import figures
+from farm_reports.findings import Name
 
 GLYPHS = {"faster": "\u25bc", "slower": "\u25b2", "undecided": "?", "same": "", "invalid": "!"}
 SPOKEN = {"not_run": "not run", "screened_out": "screened out", "not_measured": "not measured"}
@@ -30,6 +31,11 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     if len(items) > most:
         return f"{', '.join(items[:most])} and {len(items) - most} more"
     return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+
+def anchor(finding: str) -> str:
+    """The id under which a finding is explained; empty for one that the table does not know."""
+    return f"finding-{finding}" if finding in Name.__members__ else ""
 
 
 def emphasised(sentence: str, names: Iterable[str]) -> Markup:

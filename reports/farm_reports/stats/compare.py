@@ -41,9 +41,9 @@ def interval(values: Floats, side: float = READING) -> Interval:
     return Interval(float(signed_rank.estimate(averages)), float(low), float(high))
 
 
-def change(differences: Floats, side: float = READING) -> Interval:
-    """A paired change in logs on a board without its own A/A figure: the exact interval, widened by `assumed_bias`."""
-    estimate, low, high = changes(differences, side, assumed_bias(differences))
+def change(differences: Floats, side: float = READING, floor: float | None = None) -> Interval:
+    """A paired change in logs: the exact interval, widened by the board's own floor, or by `assumed_bias` without one."""
+    estimate, low, high = changes(differences, side, held(differences, floor))
     return Interval(float(estimate), float(low), float(high))
 
 
@@ -54,6 +54,11 @@ def changes(differences: Floats, side: float, bias: float | Floats) -> tuple[Flo
     low, high = signed_rank.limits(averages, differences.shape[-1], side)
     reach = z(side) * bias
     return estimates, estimates - np.hypot(estimates - low, reach), estimates + np.hypot(high - estimates, reach)
+
+
+def held(differences: Floats, floor: float | None) -> float | Floats:
+    """The bias that an interval holds: the board's own `floor`, else what is assumed of a board that has none."""
+    return assumed_bias(differences) if floor is None else floor
 
 
 def assumed_bias(differences: Floats) -> Floats:

@@ -22,15 +22,16 @@ def planned_blocks(minimum: int, gated: int, level: float = LEVEL) -> int:
     return minimum if gated == 0 else max(minimum, math.ceil(math.log2(gated / level) - 1e-12))
 
 
-def detectable(blocks: int, launch_sd: float, side: float | None = None) -> float | None:
+def detectable(blocks: int, launch_sd: float, side: float | None = None, floor: float | None = None) -> float | None:
     """The true relative change that is called different from the reference in 95 of 100 runs; None under 3 blocks.
 
-    Two blocks are given away for what ranks know less than a normal model would.
+    Two blocks are given away for what ranks know less than a normal model would. `floor`: the board's own.
     """
     if blocks < 3:
         return None
     between_pairs = math.sqrt(2) * launch_sd
-    return seen(between_pairs / math.sqrt(blocks - 2), side, max(BIAS, NOISE_SHARE * between_pairs))
+    held = max(BIAS, NOISE_SHARE * between_pairs) if floor is None else floor
+    return seen(between_pairs / math.sqrt(blocks - 2), side, held)
 
 
 @cache

@@ -1,0 +1,61 @@
+"""A run of one file under two names: what it says of each board."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from farm_reports import verdict
+from farm_reports.judge.evidence import Evidence, gather, pairs
+from farm_reports.stats.calibration import trial
+from farm_reports.stats.compare import mad_sd
+from farm_reports.tables import Tables, Trial
+
+PARTS = ("clock", "memory")
+UNSEEN = "no launch had a canary"
+
+
+def trials(tables: Tables) -> dict[str, Trial | str]:
+    """By board: its trial at its first point, or why the run gives it none."""
+    first: dict[str, dict[str, Evidence]] = {}
+    for (board, variant, point), evidence in gather(tables).items():
+        arms = first.setdefault(board, {})
+        if not arms or point == next(iter(arms.values())).key[2]:
+            arms[variant] = evidence
+    return {board: _trial(list(arms.values())) for board, arms in first.items()}
+
+
+def _trial(arms: Sequence[Evidence]) -> Trial | str:
+    one, other = arms
+    differences = pairs(other.logs(), one.logs())
+    why = verdict.invalid(differences.size, max(one.rejected, other.rejected))
+    if why is not None or any(arm.owed for arm in arms):
+        return why or "launches are still owed"
+    return _with_canary(trial(differences), arms)
+
+
+def _with_canary(made: Trial, arms: Sequence[Evidence]) -> Trial:
+    """The canary's time after a slot over that before it, over the launches of both arms."""
+    clock_sd, memory_sd = (_spread(part, arms) for part in PARTS)
+    absent = None if clock_sd is not None and memory_sd is not None else _reason(arms)
+    return replace(made, clock_sd=clock_sd, memory_sd=memory_sd, canary_reason=absent)
+
+
+def _spread(part: str, arms: Sequence[Evidence]) -> float | None:
+    logs = [log for arm in arms for log in _logs(part, arm)]
+    return float(mad_sd(np.array(logs))) if len(logs) > 1 else None
+
+
+def _logs(part: str, arm: Evidence) -> list[float]:
+    before, after = (arm.fact(f"canary_{part}_{when}_ns") for when in ("before", "after"))
+    both = before.keys() & after.keys()
+    return [math.log(after[block] / before[block]) for block in both if before[block] > 0 and after[block] > 0]
+
+
+def _reason(arms: Sequence[Evidence]) -> str:
+    names = [f"canary_{part}_{when}_ns_reason" for part in PARTS for when in ("before", "after")]
+    found = (launch.facts.get(name) for arm in arms for launch in arm.used for name in names)
+    return str(next(filter(None, found), UNSEEN))

@@ -1,0 +1,45 @@
+"""What the words of a report mean: one text for the page and for the document about it."""
+
+from __future__ import annotations
+
+from farm_reports.stats.power import BIAS, MARGIN, MIN_BLOCKS, SAME
+
+TERMS = {
+    "launch": "A fresh process that loads one variant, warms up and times it. It counts as one value, the median of its "
+    "iterations, however many they are.",
+    "block": "One launch of every variant, minutes apart and in a drawn order. Variants are compared within a block, so "
+    "what all of them shared cancels out.",
+    "interval": "95 of 100 such intervals hold the true value. It comes from launches, paired in blocks with the "
+    "baseline, never from iterations.",
+    "floor": "What all blocks of a run may share, so that more blocks do not average it away: no interval is narrower. "
+    f"On a board that was never measured against itself it is {BIAS * 100:g} %, or half the noise between pairs where that is "
+    "more.",
+    "smallest effect": "The smallest change this run could have seen. A smaller one may be there and stay unseen.",
+}
+COMPARED = {
+    "faster, slower": f"the whole interval lies beyond {MARGIN * 100:g} %",
+    "same": f"the whole interval lies within {SAME * 100:g} %",
+    "undecided": "the interval is too wide for any of these: more blocks, a longer preset, a quieter board",
+    "invalid": f"fewer than {MIN_BLOCKS} valid blocks, or most were rejected",
+}
+RUN = {
+    "measured": "nothing was gated",
+    "passed": "every gate was met",
+    "failed": "a limit was missed by a variant that is to ship, or nothing fits on a board",
+    "inconclusive": "a gate could not be decided",
+    "invalid": "a gate was not measured, or fewer boards than asked for",
+}
+CELL = {
+    "measured": "it has figures",
+    "invalid": f"it was tried, and fewer than {MIN_BLOCKS} blocks hold",
+    "failed": "the variant's own fault: it does not load, crashes, runs out of memory, gives NaN",
+    "not_run": "not the variant's fault: a board was lost, its runtime does not support the model, the time was up",
+    "screened_out": "four short blocks showed it outside a limit, or over 1.5 x slower than a variant that fits; it shows their interval",
+}
+FLEET = {
+    "mean": "The geometric mean of the boards' changes. Boards of a type are averaged first, so that twelve of one kind "
+    "count once beside others. For reading only: a gate looks at each board.",
+    "next board": "Where the change on one more such board would lie.",
+    "differ by": "How far the boards differ beyond their own errors, as a standard deviation; and the share of all that "
+    "is seen between them which is this, not error.",
+}
