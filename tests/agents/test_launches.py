@@ -57,7 +57,7 @@ def test_a_measure_launch_brings_samples_and_every_fact_or_the_reason_why_not(
     assert launch.stages == ["import", "verify", "load", "bind", "first", "warmup", "slot", "send"]
     assert len(launch.latency_ns) == facts["n"] >= 50
     assert min(launch.latency_ns) > 0
-    assert facts["slot_t1_ns"] - facts["slot_t0_ns"] >= parts.QUICK["slot_s"] * 1e9
+    assert facts["capped"] or facts["slot_t1_ns"] - facts["slot_t0_ns"] >= parts.QUICK["slot_s"] * 1e9
     assert facts["wall_ns"] >= facts["slot_t1_ns"] - facts["slot_t0_ns"]
     assert facts["threads"] == 1
     assert facts["cpus"] == [0]
