@@ -19,7 +19,7 @@ from farm_agents.wire import Done, Failed, Json, Outputs, Readings, Samples, Sta
 
 PR_SET_PDEATHSIG = 1
 F_SETPIPE_SZ = 1031
-REAP_S = 1.0  # from the end of a runner's output to its own
+REAP_S = 2.0  # from the end of a runner's output to its own
 TAIL = 4000  # bytes of stderr that a failure quotes
 GROWN = 1.1  # times an earlier resident size: memory was still rising
 
@@ -53,9 +53,10 @@ class Runner:
 
     def reap(self) -> Union[Done, Failed]:
         """Waits for the process, which has closed its pipes or was killed, and says how the launch ended."""
+        until = time.monotonic() + REAP_S
         _await_end(self.process.pid, REAP_S)
         try:
-            self.process.wait(timeout=REAP_S)
+            self.process.wait(timeout=max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             self.kill("AGENT_ERROR", "the runner closed its output and did not end")
             self.process.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ UNITS = {
     "energy": ENERGY,
     "accuracy": {},
 }
+READ = {"latency_p50": 1e6, "peak_memory": 1.0}  # what one launch tells, in ns and bytes, to the unit of its limit
 EXAMPLES = {
     "latency_p50": "30ms, 0.9x or +5%",
     "latency_p99": "45ms, 0.9x or +5%",
@@ -41,6 +43,11 @@ class Bound:
     text: str
     relative: bool
     value: float
+
+    def unlogged(self, *logs: float) -> tuple[float, ...]:
+        """Logs of what launches read of the metric, or of its ratio to the baseline, in the unit of `value`."""
+        scale = 1.0 if self.relative else READ[self.metric]
+        return tuple(math.exp(log) / scale - self.relative for log in logs)
 
 
 def parse(metric: str, text: str) -> Bound:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Json = dict[str, Any]
+NEVER = "never measured against itself"
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Calibration:
     floor: float | None = None
     launch_sd: float | None = None
     noise: str | None = None
-    reason: str | None = "never measured against itself"
+    reason: str | None = NEVER
     clock_sd: float | None = None
     memory_sd: float | None = None
     canary_reason: str | None = None

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 BLOCKS = 4
 MORE_THAN = 4  # variants
 DOMINATED = 1.5  # times the time of the best variant that fits
-SCALES = {"latency_p50": 1e6, "peak_memory": 1.0}  # of a reading, to the unit of its limit
 Logs = Mapping[int, float]
 
 
@@ -100,7 +99,8 @@ def _check(part: Part, bound: Bound, name: str, times: Readings, memory: Reading
     if name not in readings:
         return _Check(None)
     logs = readings[name].ratio if bound.relative else readings[name].own
-    low, value, high = _limits(_interval(logs.values()), bound)
+    found = _interval(logs.values())
+    low, value, high = bound.unlogged(found.low, found.estimate, found.high)
     name = bound.metric.removeprefix("latency_").replace("_", " ")
     what = f"{name} {_figure(bound, value)} ({_figure(bound, low)} to {_figure(bound, high)})"
     fits = True if high <= bound.value else False if low > bound.value else None
@@ -155,14 +155,6 @@ def _interval(logs: Iterable[float]) -> Interval:
 
     values = np.array(list(logs))
     return short(values) if values.size else Interval(0.0, -math.inf, math.inf)
-
-
-def _limits(found: Interval, bound: Bound) -> tuple[float, float, float]:
-    """Low, value and high in the unit of the limit."""
-    logs = (found.low, found.estimate, found.high)
-    scale = 1.0 if bound.relative else SCALES[bound.metric]
-    low, value, high = (math.exp(log) / scale - bound.relative for log in logs)
-    return low, value, high
 
 
 def _figure(bound: Bound, value: float) -> str:

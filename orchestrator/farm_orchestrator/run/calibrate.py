@@ -116,8 +116,12 @@ def sights(known: Calibration) -> list[Sight]:
 
 
 def _sight(recipe: Recipe, blocks: int, known: Calibration) -> Sight:
-    seconds = len(ARMS) * blocks * launch_s(recipe)
-    return Sight(recipe.preset, blocks, seconds, smallest_effect(recipe, blocks, board=known))
+    return Sight(recipe.preset, blocks, _run_s(recipe, blocks), smallest_effect(recipe, blocks, board=known))
+
+
+def _run_s(recipe: Recipe, blocks: int) -> float:
+    """Seconds of the timed launches of a run."""
+    return len(ARMS) * blocks * launch_s(recipe)
 
 
 def _check_preset(settings: Settings) -> None:
@@ -134,7 +138,7 @@ def _announced(round_: Round) -> str:
         return f"{', '.join(round_.boards)}: {RUNS} runs or more are there; --runs N adds to them"
     runs = wanted or max(RUNS - held(round_.settings, board).runs for board in boards)
     recipe = PRESETS[round_.settings.preset]
-    minutes = runs * len(ARMS) * recipe.blocks_min * launch_s(recipe) / 60
+    minutes = runs * _run_s(recipe, recipe.blocks_min) / 60
     many = "run" if runs == 1 else "runs"
     return (
         f"{runs} {many} of {round_.order.variant.name} against itself on {', '.join(boards)}, preset {recipe.preset}: "

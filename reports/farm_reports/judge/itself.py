@@ -10,11 +10,12 @@ import numpy as np
 
 from farm_reports import verdict
 from farm_reports.judge.evidence import Evidence, gather, pairs
+from farm_reports.readings import CLOCK, MEMORY, Readings, slowed
 from farm_reports.stats.calibration import trial
 from farm_reports.stats.compare import mad_sd
 from farm_reports.tables import Tables, Trial
 
-PARTS = ("clock", "memory")
+PARTS = (CLOCK, MEMORY)
 UNSEEN = "no launch had a canary"
 
 
@@ -50,9 +51,8 @@ def _spread(part: str, arms: Sequence[Evidence]) -> float | None:
 
 
 def _logs(part: str, arm: Evidence) -> list[float]:
-    before, after = (arm.fact(f"canary_{part}_{when}_ns") for when in ("before", "after"))
-    both = before.keys() & after.keys()
-    return [math.log(after[block] / before[block]) for block in both if before[block] > 0 and after[block] > 0]
+    found = (slowed(Readings(launch.facts, launch.point), part) for launch in arm.used)
+    return [math.log1p(share) for share in found if share is not None and share > -1]
 
 
 def _reason(arms: Sequence[Evidence]) -> str:

@@ -6,18 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from farm_reports.bounds import Bound
+from farm_reports.bounds import READ, Bound
 from farm_reports.judge import words
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, log, pairs
-from farm_reports.judge.figures import NO_SENSOR, NS_PER_MS
+from farm_reports.judge.figures import NO_SENSOR
 from farm_reports.judge.screened import STATE, own, ratio
 from farm_reports.results import Accuracy, Cell, Fit, FitWord, LimitHit, Value
 from farm_reports.stats.compare import change
 from farm_reports.stats.power import MIN_BLOCKS
 
 HAIR = 1e-9  # of a point: sums of decimals are not exact
-SHORT = {"latency_p50": NS_PER_MS, "peak_memory": 1.0}  # what short blocks show, to the unit of its limit
 ORDER: tuple[FitWord, ...] = ("no", "not_measured", "undecided")
 
 
@@ -77,14 +76,12 @@ def fit(found: Sequence[Check]) -> Fit:
 def _screened(case: Case, evidence: Evidence, cell: Cell, bound: Bound) -> Check:
     """Short blocks rule out; what they do not rule out was not measured."""
     found = ratio(case, evidence, bound.metric) if bound.relative else own(evidence, bound.metric)
-    if bound.metric not in SHORT:
+    if bound.metric not in READ:
         check = _check(case, evidence, cell, bound)
     elif found is None or not found.known:
         check = Check(bound, "not_measured", reason=cell.reason)
     else:
-        scale = 1.0 if bound.relative else SHORT[bound.metric]
-        logs = (found.low, found.estimate, found.high)
-        low, value, high = (math.exp(log) / scale - bound.relative for log in logs)
+        low, value, high = bound.unlogged(found.low, found.estimate, found.high)
         check = Check(bound, _inside(low, high, bound.value), value, low, high)
     return check if check.verdict == "no" else Check(bound, "not_measured", reason=cell.reason)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from farm_reports.results import Board, Calibrated
 from farm_reports.sections.words import counted, grouped, listed
 from farm_reports.stats.power import BIAS
+from farm_reports.tables import NEVER
 
 NAMED = 6
-NEVER = "never measured against itself"
 
 
 def statements(boards: Sequence[Board]) -> Iterator[str]:
