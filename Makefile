@@ -21,7 +21,7 @@ demo: setup  ## measure examples/digits on this machine; ends on a verdict and a
 
 test: setup  ## the whole suite, with the servers it needs
 	tests/servers
-	$(BIN)/python -m pytest -m "not long and not arm" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not long and not arm" -n 4 --dist loadfile --no-loadscope-reorder
 
 long: setup  ## chaos and golden runs at full length
 	tests/servers

@@ -1,5 +1,6 @@
 """Broken set-ups for the doctor: interpreters and runtimes that fail, trees with faults in them, the command itself."""
 
+import io
 import json
 import os
 import subprocess
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from farm_lab import tree
+from farm_orchestrator.cli import doctor
+from farm_orchestrator.cli.doctor import Group
 from transport_support import free_port
 
 PATIENCE_S = 300.0
@@ -65,7 +70,7 @@ def farm(folder: Path, *arguments: str | Path, wrap: list[str] | None = None, **
 
 def sysroot(root: Path, changes: Mapping[str, str]) -> str:
     """The generic board's tree with some files changed or added."""
-    tree.make(root, root.name, max(os.sched_getaffinity(0)) + 1)
+    tree.replay(root, tree.generic(root.name, max(os.sched_getaffinity(0)) + 1), root.name)
     for name, text in changes.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -130,3 +135,11 @@ def _answers(client: Any) -> bool:
             return bool(client.ping())
     except redis.ConnectionError:
         return False
+
+
+def told(*groups: Group) -> str:
+    """What a person sees at 80 columns."""
+    out = io.StringIO()
+    console = Console(file=out, width=80, highlight=False, markup=False, emoji=False)
+    doctor.tell(console, groups)
+    return out.getvalue()

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 
 from farm_orchestrator import broker, bundle, digest, plan, store
 from farm_orchestrator.engine import Engine, EngineSettings
-from farm_orchestrator.model import FLOOR, Feeds, Json, LaunchRow, Part, Point, Recipe, State, Variant
+from farm_orchestrator.model import FLOOR, Feeds, Json, LaunchRow, Limits, Part, Point, Recipe, State, Variant
 from farm_orchestrator.reconcile import reconcile
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, Store
 from farm_orchestrator.transport import open_channel
@@ -85,9 +85,13 @@ def make_farm(
     variants: Sequence[Variant] = (),
     recipe: Recipe = TINY,
     screen: int = 0,
+    limits: Limits | None = None,
     **fields: Any,
 ) -> Farm:
-    """A stored, attached run of two variants (or `variants`) on so many boards, all of them this machine."""
+    """A stored, attached run of two variants (or `variants`) on so many boards, all of them this machine.
+
+    `limits`: a relative one on the median of variants to ship, confirmed where it is left open.
+    """
     home, scratch = folder / ".farm", folder / "scratch"
     scratch.mkdir(parents=True)
     artefacts = Artefacts(home / "cas")
@@ -107,6 +111,9 @@ def make_farm(
             planned_blocks=blocks,
             max_blocks=blocks,
             screen_blocks=screen,
+            limits=limits or Limits(),
+            gated=2 * boards * len(limits.ship) if limits else 0,
+            confirms=limits is not None,
         )
         for index in range(boards)
     )  # fmt: skip

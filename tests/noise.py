@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,7 @@ def iterations(rng: Rng, shape: tuple[int, ...], phi: float, *, spiky: bool) -> 
     return times * _spikes(rng, shape) if spiky else times
 
 
+@cache
 def true_quantile(p: float, *, spiky: bool) -> float:
     """Closed form for lognormal; ten million independent draws for spiky."""
     if not spiky:
@@ -66,16 +69,27 @@ def heavy(rng: Rng, shape: tuple[int, ...], sd: float) -> Floats:
 
 
 def contaminated(rng: Rng, shape: tuple[int, ...], sd: float) -> Floats:
-    return rng.normal(0, sd, shape) * np.where(rng.random(shape) < 0.1, 5.0, 1.0)
+    draws: Floats = rng.normal(0, 1, shape) * np.where(rng.random(shape) < 0.1, 5.0, 1.0)
+    return draws * (sd / math.sqrt(0.9 + 0.1 * 25))
 
 
 def bimodal(rng: Rng, shape: tuple[int, ...], sd: float) -> Floats:
-    return 1.5 * sd * rng.choice([-1.0, 1.0], shape) + rng.normal(0, 0.5 * sd, shape)
+    draws: Floats = 1.5 * rng.choice([-1.0, 1.0], shape) + rng.normal(0, 0.5, shape)
+    return draws * (sd / math.sqrt(1.5**2 + 0.5**2))
+
+
+LOPSIDED, LOPSIDED_CENTRE = 0.5, 1.0594  # sigma of the lognormal, and its pseudo-median (twenty million pairs)
+LOPSIDED_SD = math.sqrt((math.exp(LOPSIDED**2) - 1) * math.exp(LOPSIDED**2))
+
+
+def lopsided(rng: Rng, shape: tuple[int, ...], sd: float) -> Floats:
+    """A lognormal, centred at its pseudo-median."""
+    return (rng.lognormal(0, LOPSIDED, shape) - LOPSIDED_CENTRE) * (sd / LOPSIDED_SD)
 
 
 def skewed(rng: Rng, shape: tuple[int, ...], sd: float) -> Floats:
     """The difference of two skewed launches: symmetric, as paired differences are."""
-    return sd * (rng.lognormal(0, 0.5, shape) - rng.lognormal(0, 0.5, shape))
+    return (rng.lognormal(0, LOPSIDED, shape) - rng.lognormal(0, LOPSIDED, shape)) * (sd / LOPSIDED_SD / math.sqrt(2))
 
 
 DIFFERENCES: dict[str, Draw] = {
@@ -109,11 +123,18 @@ OUTLIER_RATE, OUTLIER_MEAN = 0.02, 0.03
 
 def slots(rng: Rng, runs: int, count: int, board: Board, *, caps: bool = True) -> Floats:
     """What the board adds to `count` consecutive launches of each run: shape (runs, count)."""
+    noise, capped = watched_slots(rng, runs, count, board)
+    return noise if caps else noise - CAP_SIZE * capped
+
+
+def watched_slots(rng: Rng, runs: int, count: int, board: Board) -> tuple[Floats, NDArray[np.bool_]]:
+    """The same, and which of the launches ran inside a frequency cap, as the board's own readings tell."""
     shape = (runs, count)
     outliers = rng.exponential(OUTLIER_MEAN, shape) * (rng.random(shape) < OUTLIER_RATE)
     heating = board.heat * (1 - np.exp(-np.arange(count) * SLOT_S / HEAT_S))
     noise: Floats = rng.normal(0, board.launch, shape) + ar1(rng, shape, SLOW_PHI, board.slow) + heating + outliers
-    return noise + CAP_SIZE * _capped(rng, shape) if caps else noise
+    capped = _capped(rng, shape)
+    return noise + CAP_SIZE * capped, capped
 
 
 def paired(rng: Rng, runs: int, blocks: int, board: Board, *, effect: float = 0.0, caps: bool = True) -> Floats:

@@ -1,19 +1,11 @@
-"""Sensor trees of real boards' shapes, written as `path = value`; `->` is a link, `!` an error of reading."""
+"""Small trees of real boards' shapes, with what tells whose they are."""
 
-import re
 from pathlib import Path
 
-from farm_lab import tree
-from farm_lab.record import Record, entries
+from farm_lab import notation, tree
+from farm_lab.record import Record
 
 POLICY = "sys/devices/system/cpu/cpufreq/policy"
-SHORT = {
-    r"^P(\d+)/": POLICY + r"\1/",
-    r"^Z(\d+)/": r"sys/devices/virtual/thermal/thermal_zone\1/",
-    r"^C(\d+)/": r"sys/devices/virtual/thermal/cooling_device\1/",
-    r"^H(\d+)/": r"sys/devices/platform/sensors/hwmon/hwmon\1/",
-}
-CLASSES = {"thermal": "../../devices/virtual/thermal", "hwmon": "../../devices/platform/sensors/hwmon"}
 
 PI5 = r"""
 sys/firmware/devicetree/base/model = Raspberry Pi 5 Model B Rev 1.1\0
@@ -22,14 +14,14 @@ sys/firmware/devicetree/base/serial-number = 10000000cafe0123\0
 proc/device-tree -> ../sys/firmware/devicetree/base
 proc/cpuinfo = processor\t: 0\nFeatures\t: fp asimd asimddp\n\nSerial\t\t: 10000000cafe0123\nModel\t\t: Raspberry Pi 5
 proc/meminfo = MemTotal:        8245488 kB\nMemAvailable:    7340032 kB\n
-proc/version = Linux version 6.6.69-v8-16k+ (ada@workshop) (gcc 12.2.0) #1 SMP PREEMPT\n
+proc/version = Linux version 6.6.69-v8-16k+ (ada@workshop) (gcc 12.2.0) \#1 SMP PREEMPT\n
 sys/devices/system/cpu/online = 0-3
 P0/related_cpus = 0 1 2 3
 P0/scaling_driver = cpufreq-dt
 P0/scaling_available_frequencies = 1500000 1600000 1700000 1800000 1900000 2000000 2100000 2200000 2300000 2400000
-P0/scaling_governor = ondemand
-P0/scaling_min_freq = 1500000
-P0/scaling_max_freq = 2400000
+P0/scaling_governor = ondemand (m:0644)
+P0/scaling_min_freq = 1500000 (m:0644)
+P0/scaling_max_freq = 2400000 (m:0644)
 P0/cpuinfo_max_freq = 2400000
 P0/cpuinfo_cur_freq !EACCES
 P0/scaling_cur_freq = 1800000
@@ -127,12 +119,7 @@ BOARDS = {"pi5": PI5, "orin": ORIN, "rock5b": ROCK, "n100": N100, "odd": ODD, "e
 
 def written(text: str) -> Record:
     """The record that such a text stands for."""
-    found = {}
-    for line in filter(None, text.splitlines()):
-        path, sign, value = re.split(r" (=|->|!) ?", line, maxsplit=1)
-        found[_whole(path)] = _entry(sign, value)
-    found.update({link: {"link": target} for link, target in _classes(found).items()})
-    return Record(entries(found), {"allowed": [0]})
+    return Record(notation.read(text, "a board of the tests"), {"allowed": [0]})
 
 
 def board(root: Path, name: str) -> Path:
@@ -140,25 +127,3 @@ def board(root: Path, name: str) -> Path:
     root.mkdir()
     tree.replay(root, written(BOARDS[name]), name)
     return root
-
-
-def _entry(sign: str, value: str) -> dict[str, object]:
-    if sign == "=":
-        return {
-            "text": value.replace(r"\0", "\0").replace(r"\n", "\n").replace(r"\t", "\t"),
-            "writable": "freq" in value,
-        }
-    return {"link": value} if sign == "->" else {"error": value}
-
-
-def _whole(path: str) -> str:
-    for short, long in SHORT.items():
-        path = re.sub(short, long, path)
-    return path
-
-
-def _classes(found: dict[str, dict[str, object]]) -> dict[str, str]:
-    """The links of /sys/class."""
-    names = {(kind, match[1]) for path in found for kind, folder in CLASSES.items()
-             if (match := re.match(re.escape(f"sys/{folder[6:]}/") + r"([^/]+)/", path))}  # fmt: skip
-    return {f"sys/class/{kind}/{name}": f"{CLASSES[kind]}/{name}" for kind, name in names}

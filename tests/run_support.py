@@ -18,6 +18,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "examples" / "digits"
 QUICK = ("--preset", "quick", "--max-blocks", "8")
+ONE = ("run", DIGITS / "int8.onnx", *QUICK)  # half the launches, where no comparison is wanted
+TWO = ("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", *QUICK)
 PATIENCE_S = 240.0
 
 

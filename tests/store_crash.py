@@ -13,19 +13,20 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
 from sqlalchemy import event
 
 from farm_orchestrator import store
-from farm_orchestrator.model import Lost
+from farm_orchestrator.model import Limits, Lost, Measured
 from farm_orchestrator.store import Claim, Store
 from store_support import BROKEN, RUN, Clock, Lane, insert, measured, noisy, part, rows, until_measuring
 
 Step = Callable[[Store], object]
 SPEC = part(names=("fp32", "int8", "fp16"), blocks=2, most=4)
+GATED = replace(part(blocks=8), limits=Limits({"latency_p50": "+5%"}, ship=("int8",)), gated=2, confirms=True)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ def at_the_last_planned_launch(state: Store) -> None:
     lane.claim()
 
 
+def at_the_last_launch_of_a_comparison(state: Store) -> None:
+    insert(state, GATED)
+    lane = Lane(state).start()
+    lane.run(at_the_limit, launches=3 + 15)
+    lane.claim()
+
+
+def at_the_limit(claim: Claim) -> Measured:
+    return measured(1_050_000 if claim.row.variant == "int8" else 1_000_000)
+
+
 def at_the_first_dry_load(state: Store) -> None:
     lane = planned(state)
     lane.end(lane.claim(), measured())
@@ -74,7 +86,7 @@ def interrupted(state: Store) -> None:
 
 
 def running(state: Store) -> Claim:
-    return Claim(rows(state, state="running")[0], SPEC)
+    return Claim(rows(state, state="running")[0], store.parts(state, RUN)[0])
 
 
 def end_with(outcome: object) -> Step:
@@ -90,6 +102,9 @@ SCENARIOS = {
     "commit and claim": Scenario(
         at_the_last_planned_launch,
         lambda state: store.commit_and_claim(state, running(state), noisy(running(state))),
+    ),
+    "confirm": Scenario(
+        at_the_last_launch_of_a_comparison, lambda state: end_with(at_the_limit(running(state)))(state)
     ),
     "reject": Scenario(within_a_block, end_with(measured(rejected="THROTTLED"))),
     "fail": Scenario(at_the_first_dry_load, end_with(BROKEN)),

@@ -15,7 +15,7 @@ from farm_agents.fakes import FakeClock
 from farm_agents.loop import Limits, Timed
 from farm_agents.measure import limits_of, rule_of
 from farm_agents.spec import read
-from farm_agents.steady import Settled, Trial
+from farm_agents.steady import Glance, Settled, Trial
 from farm_agents.warmup import Rule
 from farm_agents.wire import Job
 from farm_orchestrator.model import PRESETS
@@ -103,18 +103,18 @@ def asked(preset: str, **changes: float) -> tuple[Rule, Limits]:
 def launch(runtime: Any, clock: FakeClock, preset: str, *, heat: bool = False, **recipe: float) -> Settled[int]:
     """Warm-up, the reading of the peak, slots: as the runner does it."""
     rule, limits = asked(preset, **recipe)
-    temp_mc = runtime.temp_mc if heat else None
-    warm = steady.warm_up(runtime, clock, rule, limits.period_ns, temp_mc)
+    look = (lambda t_ns: Glance(t_ns, runtime.temp_mc())) if heat else Glance
+    warm = steady.warm_up(runtime, clock, rule, limits.period_ns, look)
     loop.again(runtime, clock, 5)
 
     def measure(p50_ns: int) -> Trial[int]:
         room = loop.buffers(loop.most_iterations(limits, p50_ns), paced=limits.period_ns is not None)
-        before = temp_mc() if temp_mc else None
+        start = look(clock.now())
         loop.again(runtime, clock, loop.SETTLE)
         slot = loop.one_slot(
             runtime, clock, room, limits
         )  # without the garbage collector: it would be most of the time
-        return Trial(Timed(slot, slot.t0_ns, slot.t1_ns), temps_mc=(before, temp_mc()) if temp_mc else ())
+        return Trial(Timed(slot, slot.t0_ns, slot.t1_ns), glances=(start, look(clock.now())))
 
     return steady.settle(warm, rule, measure)
 

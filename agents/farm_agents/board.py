@@ -23,6 +23,16 @@ def allowed_cpus() -> List[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def usable_cpus(tree: Sysfs) -> List[int]:
+    """CPUs that this process may use and the tree has: a board that is simulated may have fewer than the machine."""
+    allowed = allowed_cpus()
+    try:
+        there = sysfs.cpu_list(tree.text(sysfs.CPU + "/online") or "")
+    except ValueError:
+        return allowed
+    return [cpu for cpu in allowed if cpu in there] or allowed
+
+
 def facts(tree: Sysfs, allowed: Sequence[int]) -> Json:
     """Free facts for the report; what the board does not say is null."""
     system = os.uname()

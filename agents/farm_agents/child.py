@@ -26,7 +26,7 @@ GROWN = 1.1  # times an earlier resident size: memory was still rising
 
 @dataclass
 class Runner:
-    """One launch's process, from its start to its reaping."""
+    """One launch's process, from its start to its reaping; `settled`: facts of the wait before it."""
 
     launch: str
     process: "subprocess.Popen[bytes]"
@@ -34,6 +34,7 @@ class Runner:
     log: LineReader
     deadline: float
     oom_kills: Optional[int]
+    settled: Json = field(default_factory=dict)
     stage: str = "import"
     end: Union[Done, Failed, None] = None
     killed: Optional[Tuple[str, str]] = None
@@ -88,7 +89,16 @@ def _close(pipe: Optional[IO[bytes]]) -> None:
             pipe.close()
 
 
-def start(argv: Sequence[str], job: Json, folder: str, *, lock_fd: int, cpus: Sequence[int]) -> Runner:
+def start(
+    argv: Sequence[str],
+    job: Json,
+    folder: str,
+    *,
+    lock_fd: int,
+    cpus: Sequence[int],
+    deadline: float,
+    settled: Json,
+) -> Runner:
     """A fresh process with `job` on its stdin, in `folder`. Raises OSError where it cannot be started."""
     process = subprocess.Popen(
         list(argv),
@@ -109,8 +119,9 @@ def start(argv: Sequence[str], job: Json, folder: str, *, lock_fd: int, cpus: Se
         process=process,
         reader=LineReader(process.stdout.fileno()),
         log=LineReader(process.stderr.fileno()),
-        deadline=time.monotonic() + float(job["deadline_s"]),
+        deadline=deadline,
         oom_kills=oom_kills(),
+        settled=settled,
     )
 
 

@@ -109,7 +109,8 @@ def take(opening: Open, commands: Tuple[List[str], Optional[List[str]]]) -> Open
             lock.close()
         raise Refusal(_refused(error)) from error
     runner = commands[0] if commands[1] is None else [*commands[0], *site.words]  # a stand-in imports nothing
-    return Opened(opening, where, Sysfs(opening.sysroot), lock, runner, board.allowed_cpus(), site)
+    tree = Sysfs(opening.sysroot)
+    return Opened(opening, where, tree, lock, runner, board.usable_cpus(tree), site)
 
 
 def _refused(error: Exception) -> Refused:

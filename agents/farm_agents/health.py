@@ -23,7 +23,8 @@ PROMISES = re.compile(r"(tcpm|ucsi)[_-]source[_-]psy|qcom_battmgr")
 
 def look(request: Json) -> Json:
     """`request`: base, sysroot, runtime (a name or null), try_out (the command of a child that tries the runtime)."""
-    tree, where, allowed = Sysfs(request["sysroot"]), place.place(request["base"]), board.allowed_cpus()
+    tree, where = Sysfs(request["sysroot"]), place.place(request["base"])
+    allowed = board.usable_cpus(tree)
     return {
         "python": platform.python_version(),
         "executable": sys.executable,

@@ -1,69 +1,93 @@
-"""A measure launch: warm-up, peak memory, one slot, its samples."""
+"""A measure launch: warm-up, peak memory, slots until one counts, its samples."""
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional
+from functools import partial
+from typing import Any, Iterator, List
 
 from farm_agents import beside, canary, clock, counters, loop, memory, steady, sysfs, warmup
+from farm_agents.canary import Canary
 from farm_agents.counters import Counters
 from farm_agents.feeds import Inputs
-from farm_agents.loop import Limits, Slot, Timed
+from farm_agents.loop import Limits, Runtime, Slot, Timed
 from farm_agents.runtime import Session
 from farm_agents.scene import Scene, Voice
 from farm_agents.spec import Work
-from farm_agents.steady import Settled, Temperature, Trial
+from farm_agents.steady import Glance, Settled, Trial, Warm
+from farm_agents.sysfs import Sysfs
 from farm_agents.warmup import Rule
 from farm_agents.wire import Json, Readings, Samples
 
 CHUNK = 16384  # iterations per line: far below 1 MiB with any latency
 PEAK_ITERATIONS = 5
-COARSE = 100  # a latency of fewer clock steps than this is counted in steps
+COARSE = 1000  # clock steps: a shorter latency is known to no better than 0.1 %
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What of the board must rest beside the latency: its heat, the cooling that slows it down."""
+
+    heat: bool
+    cooling: bool
+
+    def glance(self, tree: Sysfs, t_ns: int) -> Glance:
+        return Glance(
+            t_ns,
+            temp_mc=sysfs.temp_mc(tree) if self.heat else None,
+            cooling=sysfs.cooling_state(tree) if self.cooling else None,
+        )
 
 
 @dataclass(frozen=True)
 class Stand:
-    """What a slot is measured with; `temp_mc`: where a board must not heat any more to count as steady."""
+    """What a slot is measured with."""
 
     scene: Scene
-    session: Session
+    session: Runtime
     ticking: clock.Clock
     limits: Limits
-    temp_mc: Optional[Temperature]
+    conditions: Conditions
+    bird: Canary
 
 
 def measure(work: Work, scene: Scene, voice: Voice, session: Session, inputs: Inputs) -> List[Json]:
     """Nothing but the loop runs in the slot; everything is said afterwards."""
     del inputs
-    heat = (lambda: sysfs.temp_mc(scene.tree)) if work.point.mode == "sustained" else None
-    stand, rule = Stand(scene, session, clock.MonotonicClock(), limits_of(work), heat), rule_of(work)
+    ticking, limits, rule = clock.MonotonicClock(), limits_of(work), rule_of(work)
     voice.stage("warmup")
-    warm = steady.warm_up(session, stand.ticking, rule, stand.limits.period_ns, stand.temp_mc)
-    peak_memory(scene, session, stand.ticking)
-    bird = canary.make(scene.tree, scene.cpus or [], stand.limits.slot_ns)
-    scene.facts.update(canary.facts(bird, "before", stand.ticking.now))
+    warm = warm_up(work, scene, session, ticking)
+    peak_memory(scene, session, ticking)
+    bird = canary.make(scene.tree, scene.cpus or [], limits.slot_ns)
     voice.stage("slot")
-    settled = steady.settle(warm, rule, lambda p50_ns: trial(stand, p50_ns))
-    scene.facts.update(canary.facts(bird, "after", stand.ticking.now))
+    stand = Stand(scene, session, ticking, limits, conditions_of(work), bird)
+    settled = steady.settle(warm, rule, partial(trial, stand))
     voice.stage("send")
-    slot, step_ns = settled.trial.timed.slot, clock.smallest_step_ns(stand.ticking.now)
+    slot, step_ns = settled.trial.timed.slot, clock.smallest_step_ns(ticking.now)
     scene.facts.update({**settled.trial.facts, **steady_facts(settled), "clock_resolution_ns": step_ns})
     for chunk in chunks(work.launch, slot):
         voice.say(chunk)
     if settled.trial.readings:
         voice.say(Readings(work.launch, settled.trial.readings))
-    return [*findings(slot, stand.limits, settled.warm.p50_ns, step_ns), *not_steady(settled, rule)]
+    return [*findings(slot, limits, settled.warm.p50_ns, step_ns), *not_steady(settled, rule)]
+
+
+def warm_up(work: Work, scene: Scene, session: Runtime, ticking: clock.Clock) -> Warm:
+    glance = partial(conditions_of(work).glance, scene.tree)
+    return steady.warm_up(session, ticking, rule_of(work), limits_of(work).period_ns, glance)
 
 
 def trial(stand: Stand, p50_ns: int) -> Trial[Counters]:
-    """One slot and what is read beside it."""
+    """One slot, its own canary on either side, and what is read beside it."""
     scene, limits = stand.scene, stand.limits
     around = counters.sources(scene.tree, scene.cpus or [])
-    facts: Json = {}
+    facts = canary.facts(stand.bird, "before", stand.ticking.now)
     readings = look(stand, facts, "start")
+    start = stand.conditions.glance(scene.tree, stand.ticking.now())
     room = loop.buffers(loop.most_iterations(limits, p50_ns), paced=limits.period_ns is not None)
     timed = loop.timed(stand.session, stand.ticking, room, limits, before=around.before, after=around.after)
+    end = stand.conditions.glance(scene.tree, stand.ticking.now())
     readings += look(stand, facts, "end")
-    temps_mc = (facts["temp_mc_start"], facts["temp_mc_end"]) if stand.temp_mc is not None else ()
-    return Trial(timed, {**facts, **facts_of(timed)}, readings, temps_mc)
+    facts.update(canary.facts(stand.bird, "after", stand.ticking.now))
+    return Trial(timed, {**facts, **facts_of(timed)}, readings, (start, end))
 
 
 def look(stand: Stand, facts: Json, when: str) -> List[Json]:
@@ -81,6 +105,11 @@ def limits_of(work: Work) -> Limits:
         least=recipe.min_iterations,
         period_ns=None if pace_hz is None else loop.SECOND_NS / pace_hz,
     )
+
+
+def conditions_of(work: Work) -> Conditions:
+    """In burst mode the launch may heat the board: where it began is what its cool-down saw to."""
+    return Conditions(heat=work.point.mode == "sustained", cooling=work.start.cooling)
 
 
 def rule_of(work: Work) -> Rule:
@@ -154,7 +183,7 @@ def findings(slot: Slot, limits: Limits, p50_ns: int, step_ns: int) -> List[Json
     if slot.n < limits.least:
         text = "{} iterations in {:.1f} s, {} were wanted".format(slot.n, limits.cap_ns / 1e9, limits.least)
         found.append({"name": "FEW_ITERATIONS", "text": text})
-    if 0 < p50_ns < COARSE * step_ns:
+    if p50_ns < COARSE * step_ns:
         text = "the clock moves in steps of {} ns, an inference takes {} ns".format(step_ns, p50_ns)
         found.append({"name": "TIMER", "text": text})
     return found
@@ -169,6 +198,8 @@ def not_steady(settled: Settled[Any], rule: Rule) -> List[Json]:
     told = ["{} {:.2%} (at most {:.2%})".format(name, figures[name], limits[name]) for name in limits]
     if "heat" in rest.broken:
         told.append("the board heats by {:.1f} °C in 10 s".format((rest.heat_mc or 0.0) / 1000))
+    if "cooling" in rest.broken:
+        told.append("cooling slows the processor down, at state {} (at most 0)".format(rest.cooling))
     text = "after {:.1f} s of warm-up (slots that became warm-up: {}) the medians of the windows still move: {}".format(
         warm.elapsed_ns / 1e9, settled.slides, ", ".join(told)
     )

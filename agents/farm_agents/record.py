@@ -18,15 +18,18 @@ from typing import Any, Dict, List, Optional, Tuple
 
 CPU = "sys/devices/system/cpu"
 PATTERNS = (
-    *(CPU + "/" + name for name in ("online", "possible", "present", "offline", "isolated", "smt/*")),
+    *(CPU + "/" + name for name in ("online", "possible", "present", "offline", "isolated", "nohz_full", "kernel_max")),
+    CPU + "/smt/*",
     *(CPU + "/cpu[0-9]*/" + name for name in ("online", "cpu_capacity", "cpufreq", "thermal_throttle/*")),
-    CPU + "/cpu[0-9]*/topology/*_list",
-    *(CPU + "/cpu[0-9]*/cpuidle/state*/" + name for name in ("name", "latency", "disable")),
+    *(CPU + "/cpu[0-9]*/" + name for name in ("topology/*_list", "topology/*_id", "regs/identification/midr_el1")),
+    *(CPU + "/cpu[0-9]*/cache/index*/" + name for name in ("level", "type", "size")),
+    *(CPU + "/cpu[0-9]*/cpuidle/state*/" + name for name in ("name", "latency", "residency", "disable")),
     CPU + "/cpufreq/*",
     CPU + "/cpufreq/*/*",
     CPU + "/cpufreq/policy*/*/*",
     CPU + "/*_pstate/*",
     *("sys/class/{}/*/*".format(name) for name in ("devfreq", "thermal", "hwmon", "powercap", "power_supply")),
+    "sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/*",
     "sys/bus/i2c/drivers/ina3221x/*/iio:device*/*",
     "sys/devices/platform/soc*/soc*:firmware/get_throttled",
     "sys/class/dmi/id/sys_vendor",
@@ -109,15 +112,18 @@ class Tree:
             if aim is None:
                 done = here
                 continue
+            if aim == here:
+                self.entries[here] = {"error": "EACCES"}  # a link to itself: a tree laid out again closes a file so
+                return None
             hops += 1
             if hops > HOPS or aim.startswith(".") or not all(map(NAME.match, aim.split("/"))):
                 return None
-            self.entries[here] = {"link": posixpath.relpath(aim, posixpath.dirname(here) or ".")}
+            self.entries[here] = {"link": _relative(aim, posixpath.dirname(here))}
             done, todo = "", [*aim.split("/"), *todo]
         return done
 
     def _add(self, path: Optional[str], root: str) -> None:
-        if path is None or path in self.entries or not _is_file(os.path.join(root, path)):
+        if path is None or path in self.entries or not _is_leaf(os.path.join(root, path)):
             return
         if len(self.entries) >= ENTRIES or self._room <= 0:
             self.left_out += 1
@@ -129,7 +135,8 @@ class Tree:
 def read(path: str) -> Dict[str, Any]:
     """A file's start as text, or the name of the error."""
     try:
-        if not os.stat(path).st_mode & 0o444:
+        mode = os.stat(path).st_mode
+        if not mode & 0o444:
             return {"error": "EACCES"}  # root may open it, and some such files only pretend to be readable
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
@@ -139,7 +146,8 @@ def read(path: str) -> Dict[str, Any]:
     except OSError as error:
         return {"error": errno.errorcode.get(error.errno or errno.EIO, "EIO")}
     found = {"text": text.decode("utf-8", "replace")}
-    return {**found, "writable": True} if os.access(path, os.W_OK) else found
+    writable = mode & 0o222 and os.access(path, os.W_OK)  # root is told that it may, and the kernel then refuses
+    return {**found, "writable": True} if writable else found
 
 
 def _all(fd: int) -> bytes:
@@ -162,9 +170,18 @@ def _aim(root: str, path: str) -> Optional[str]:
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), target)).lstrip("/")
 
 
-def _is_file(path: str) -> bool:
+def _relative(aim: str, folder: str) -> str:
+    """From a folder, ending on a name even where it is one of the folders above, as `device` of every sensor is."""
+    above, name = posixpath.split(aim)
+    way = posixpath.relpath(above or ".", folder or ".")
+    return name if way == "." else way + "/" + name
+
+
+def _is_leaf(path: str) -> bool:
+    """A file, or an empty folder in its place: so a tree laid out again makes reading fail."""
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
+        mode = os.lstat(path).st_mode
+        return stat.S_ISREG(mode) or (stat.S_ISDIR(mode) and not os.listdir(path))
     except OSError:
         return False
 

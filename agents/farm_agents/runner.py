@@ -60,7 +60,7 @@ def pin(work: Work, scene: Scene) -> None:
     if not hasattr(os, "sched_setaffinity"):
         scene.facts.update(cpus=None, cpus_reason="this system cannot bind a process to CPUs")
         return
-    allowed = board.allowed_cpus()
+    allowed = board.usable_cpus(scene.tree)
     try:
         cpus = sysfs.resolve(work.point.cpus, allowed, sysfs.capacities(scene.tree, allowed))
     except ValueError as error:

@@ -10,6 +10,7 @@ DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
 NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
 KINDS = ("measure", "evaluate")
 MODES = ("burst", "sustained")
+MOST_MC = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Point:
 class Recipe:
     """Durations in seconds, counts of iterations; limits of the warm-up's windows as shares.
 
-    A warm-up without a maximum lasts for its minimum.
+    A warm-up without a maximum lasts for its minimum; without a maximum of the cool-down there is none.
     """
 
     warmup_s: float
@@ -45,6 +46,17 @@ class Recipe:
     drift_max: float
     half_max: float
     spread_max: float
+    cooldown_s: float
+    cooldown_max_s: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the board must be like: its temperature in m°C, and whether cooling must leave the clock alone."""
+
+    low_mc: Optional[int] = None
+    high_mc: Optional[int] = None
+    cooling: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,7 @@ class Work:
     feeds: Feeds
     point: Point
     recipe: Recipe
+    start: Start
     deadline_s: float
 
 
@@ -95,6 +108,7 @@ def _read(job: Job) -> Work:
         feeds=_feeds(job.feeds),
         point=_point(job.point),
         recipe=_recipe(job.recipe),
+        start=_start(job.start),
         deadline_s=_seconds(job.deadline_s),
     )
 
@@ -137,7 +151,14 @@ def _recipe(body: Dict[str, Any]) -> Recipe:
         drift_max=_share(body.get("drift_max", 0.02)),
         half_max=_share(body.get("half_max", 0.015)),
         spread_max=_share(body.get("spread_max", 0.05)),
+        cooldown_s=_seconds(body.get("cooldown_s", 0.0)),
+        cooldown_max_s=_seconds(body.get("cooldown_max_s", 0.0)),
     )
+
+
+def _start(body: Dict[str, Any]) -> Start:
+    low_mc, high_mc = (_limit_mc(body.get(name)) for name in ("low_mc", "high_mc"))
+    return Start(low_mc, high_mc, cooling=bool(body.get("cooling", False)))
 
 
 def digest(value: Any) -> str:
@@ -168,6 +189,12 @@ def _seconds(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= 86400:
         raise ValueError("{!r} is no duration of at most a day".format(value))
     return float(value)
+
+
+def _limit_mc(value: Any) -> Optional[int]:
+    if value is not None and (type(value) is not int or abs(value) > MOST_MC):
+        raise ValueError("{!r} is no temperature in m°C".format(value))
+    return None if value is None else int(value)
 
 
 def _share(value: Any) -> float:

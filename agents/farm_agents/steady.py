@@ -3,17 +3,27 @@
 from array import array
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Callable, Deque, Generic, List, Optional, Tuple
+from typing import Callable, Deque, Generic, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from farm_agents import loop, warmup
+from farm_agents import loop, trend, warmup
 from farm_agents.clock import Clock
 from farm_agents.loop import Pace, Reading, Runtime, Slot, Spans, Timed, Window
 from farm_agents.warmup import Rest, Rule, Shape
 from farm_agents.wire import Json
 
-Temperature = Callable[[], Optional[int]]  # m°C; None where the sensor does not answer
+
+@dataclass(frozen=True)
+class Glance:
+    """What of the board must rest as well, at one moment; None where it does not matter, or nobody can tell."""
+
+    t_ns: int
+    temp_mc: Optional[int] = None
+    cooling: Optional[int] = None
+
+
+Look = Callable[[int], Glance]  # told the time in ns
 
 
 @dataclass(frozen=True)
@@ -29,12 +39,12 @@ class Warm:
 
 @dataclass(frozen=True)
 class Trial(Generic[Reading]):
-    """A slot that was measured, with what was read beside it; `temps_mc`: at both ends of it, where heat decides."""
+    """A slot that was measured, with what was read beside it; `glances`: at both ends of it."""
 
     timed: Timed[Reading]
     facts: Json = field(default_factory=dict)
     readings: List[Json] = field(default_factory=list)
-    temps_mc: Tuple[Optional[int], ...] = ()
+    glances: Tuple[Glance, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,12 +57,10 @@ class Settled(Generic[Reading]):
     rest: Optional[Rest]
 
 
-def warm_up(
-    runtime: Runtime, clock: Clock, rule: Rule, period_ns: Optional[float] = None, temp_mc: Optional[Temperature] = None
-) -> Warm:
+def warm_up(runtime: Runtime, clock: Clock, rule: Rule, period_ns: Optional[float] = None, look: Look = Glance) -> Warm:
     """Windows until the rule holds or its time is over; between them the last ones are judged, in them nothing."""
     ring, pace = array("q", [0]) * loop.RING, Pace(clock.now(), period_ns)
-    seen = _Seen(rule, temp_mc)
+    seen = _Seen(rule, look)
     t0_ns = pace.origin_ns
     for _ in range(_most_windows(rule)):
         spans = Spans(t0_ns, rule.window_ns, seen.iterations, rule.most_ns - seen.elapsed_ns)
@@ -72,15 +80,15 @@ def _most_windows(rule: Rule) -> int:
 class _Seen:
     """The windows of a warm-up up to now."""
 
-    def __init__(self, rule: Rule, temp_mc: Optional[Temperature]) -> None:
+    def __init__(self, rule: Rule, look: Look) -> None:
         self.rule = rule
-        self.temp_mc = temp_mc
+        self.look = look
         self.n = self.elapsed_ns = 0
         self.p50_ns = 0
         self.step_ns = float("inf")
         self.shape: Optional[Shape] = None
         self.levels: Deque[float] = deque(maxlen=rule.windows)
-        self.temps: Deque[Tuple[int, Optional[int]]] = deque(maxlen=rule.windows)
+        self.glances: Deque[Glance] = deque(maxlen=rule.windows)
         self.rest: Optional[Rest] = None
 
     @property
@@ -111,7 +119,7 @@ class _Seen:
         if not whole:
             return
         self.levels.append(warmup.level(window.latency_ns))
-        self.temps.append((window.t1_ns, self.temp_mc() if self.temp_mc is not None else None))
+        self.glances.append(self.look(window.t1_ns))
         self.rest = self._judged(shape.windows)
 
     def _fitted(self, step_ns: float) -> Shape:
@@ -121,15 +129,12 @@ class _Seen:
         if shape != self.shape:
             self.shape, self.rest = shape, None
             self.levels.clear()
-            self.temps.clear()
+            self.glances.clear()
         return shape
 
     def _judged(self, windows: int) -> Optional[Rest]:
-        last, temps = list(self.levels)[-windows:], list(self.temps)[-windows:]
-        if len(last) < windows:
-            return None
-        heat = warmup.heating_mc([temp for _, temp in temps], temps[-1][0] - temps[0][0])
-        return warmup.rest_of(last, self.rule, heat)
+        last, glances = list(self.levels)[-windows:], list(self.glances)[-windows:]
+        return _judged(last, self.rule, glances) if len(last) == windows else None
 
 
 def settle(warm: Warm, rule: Rule, measure: Callable[[int], Trial[Reading]]) -> Settled[Reading]:
@@ -142,7 +147,7 @@ def settle(warm: Warm, rule: Rule, measure: Callable[[int], Trial[Reading]]) -> 
         trial = measure(warm.p50_ns)
         slot = trial.timed.slot
         levels = slot_levels(slot, rule)
-        rest = _judged(levels, slot, rule, trial.temps_mc)
+        rest = _judged(levels, rule, trial.glances) if levels else None
         slid = _with(warm, slot)
         if rest is None or rest.steady or slid.elapsed_ns >= rule.most_ns:
             return Settled(trial, warm, slides, rest or _still_broken(warm))
@@ -154,9 +159,10 @@ def slot_levels(slot: Slot, rule: Rule) -> List[float]:
     return warmup.slot_levels(latency_ns, slot.t1_ns - slot.t0_ns, rule)
 
 
-def _judged(levels: List[float], slot: Slot, rule: Rule, temps_mc: Tuple[Optional[int], ...]) -> Optional[Rest]:
-    heat = warmup.heating_mc(temps_mc, slot.t1_ns - slot.t0_ns)
-    return warmup.rest_of(levels, rule, heat) if levels else None
+def _judged(levels: List[float], rule: Rule, glances: Sequence[Glance]) -> Rest:
+    heat_mc = trend.rate_mc([(glance.t_ns, glance.temp_mc) for glance in glances])
+    cooling = max((glance.cooling for glance in glances if glance.cooling is not None), default=None)
+    return warmup.rest_of(levels, rule, heat_mc, cooling)
 
 
 def _with(warm: Warm, slot: Slot) -> Warm:

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, List, NoReturn, Optional, Sequence
 
-from farm_agents import board, child, place, room, spec, sysfs
+from farm_agents import board, child, place, room, settle, spec, sysfs
 from farm_agents.greeting import Opened, greet
 from farm_agents.lines import LineReader, LineWriter, Log
 from farm_agents.place import Layout, Verdicts
+from farm_agents.settle import Arrival, Settling
 from farm_agents.wire import (
     BEAT_AGENT_S,
     Beat,
@@ -24,6 +25,7 @@ from farm_agents.wire import (
     Message,
     Prepare,
     Ready,
+    Stage,
     Stop,
     WireError,
     decode,
@@ -82,7 +84,7 @@ def commands(stand_in: Optional[str]) -> "tuple[List[str], Optional[List[str]]]"
 
 
 class Agent:
-    """Everything between `hello` and the end; at most one runner lives at any time."""
+    """Everything between `hello` and the end; at most one launch settles or runs at any time."""
 
     def __init__(self, opened: Opened, reader: LineReader, writer: LineWriter, log: Log) -> None:
         self.opened = opened
@@ -93,7 +95,9 @@ class Agent:
         self.verdicts = Verdicts()
         self.capacities = sysfs.capacities(opened.tree, opened.allowed)
         self.laid: "dict[str, Layout]" = {}
+        self.settling: Optional[Settling] = None
         self.runner: Optional[child.Runner] = None
+        self.rested_ns = time.monotonic_ns()
         self.heard = time.monotonic()
         self.next_beat = float("inf")
 
@@ -106,11 +110,15 @@ class Agent:
             elif time.monotonic() - self.heard > self.opened.opening.deadman_s:
                 self.log.write(b"farm agent: the orchestrator has fallen silent\n")
                 return
+            if self.settling is not None:
+                self._watch(self.settling)
             if self.runner is not None:
                 self._attend(self.runner, readable)
 
     def abandon(self, kind: str, detail: str) -> None:
-        """Ends the running launch, if any, with this outcome."""
+        """Ends the launch that settles or runs, if any, with this outcome."""
+        if self.settling is not None:
+            self._give_up(self.settling, kind, detail)
         if self.runner is not None:
             self.runner.kill(kind, detail)
             self._finish(self.runner)
@@ -139,7 +147,8 @@ class Agent:
     def _pause(self) -> float:
         silence = self.heard + self.opened.opening.deadman_s
         deadline = self.runner.deadline if self.runner is not None else float("inf")
-        return max(0.0, min(silence, deadline, self.next_beat) - time.monotonic()) + 0.001
+        look = self.settling.next_ns / 1e9 if self.settling is not None else float("inf")
+        return max(0.0, min(silence, deadline, look, self.next_beat) - time.monotonic()) + 0.001
 
     def _listen(self) -> None:
         for line in self.reader.read():
@@ -154,15 +163,25 @@ class Agent:
         elif isinstance(message, Job):
             self._start(message)
         elif isinstance(message, Stop):
-            if self.runner is not None:
-                self.runner.kill("STOPPED", message.reason)
+            self._stop(message)
         elif not isinstance(message, Beat):
             raise WireError("{} is not for an agent".format(type(message).__name__))
 
+    def _stop(self, message: Stop) -> None:
+        """A runner is killed, and its end then heard; a job that settles has none yet."""
+        if self.runner is not None:
+            self.runner.kill("STOPPED", message.reason)
+        else:
+            self.abandon("STOPPED", message.reason)
+
+    def _demand_idle(self, what: str) -> None:
+        launch = self.runner.launch if self.runner else self.settling.arrival.job.launch if self.settling else None
+        if launch is not None:
+            raise WireError("{} while launch {} runs".format(what, launch))
+
     def _prepare(self, message: Prepare) -> None:
         """Nothing is verified or linked while a launch is timed."""
-        if self.runner is not None:
-            raise WireError("prepare while launch {} runs".format(self.runner.launch))
+        self._demand_idle("prepare")
         layouts = [place.layout(variant) for variant in message.variants]
         try:
             missing = place.prepare(self.where, layouts, message.files, self.verdicts)
@@ -174,8 +193,7 @@ class Agent:
 
     def _evict(self, message: Evict) -> None:
         """Nothing is removed while a launch is timed, and never what the next one needs or this agent runs from."""
-        if self.runner is not None:
-            raise WireError("evict while launch {} runs".format(self.runner.launch))
+        self._demand_idle("evict")
         keep = {*message.keep, os.path.basename(sys.argv[0])}
         self.laid = {name: layout for name, layout in self.laid.items() if keep.issuperset(layout.digests)}
         try:
@@ -184,19 +202,51 @@ class Agent:
             self.writer.send(place.refusal(error))
 
     def _start(self, job: Job) -> None:
-        if self.runner is not None:
-            raise WireError("job {} while launch {} runs".format(job.launch, self.runner.launch))
+        self._demand_idle("job {}".format(job.launch))
         work = spec.read(job)
         if work.variant not in self.laid:
             self.writer.send(Failed(job.launch, "verify", "AGENT_ERROR", "the variant was not prepared"))
             return
-        self._step_aside(work.point.cpus)
-        try:
-            self._spawn(job, work)
-        except OSError as error:
-            self.writer.send(Failed(job.launch, "verify", "AGENT_ERROR", "no runner: {}".format(error)))
+        arrival = Arrival(job, work, time.monotonic_ns())
+        if settle.wanted(work):
+            self._settle(arrival)
+        else:
+            self._run(arrival, {})
 
-    def _spawn(self, job: Job, work: spec.Work) -> None:
+    def _settle(self, arrival: Arrival) -> None:
+        self.writer.send(Stage(arrival.work.launch, "settle", time.perf_counter_ns()))
+        self.settling = Settling(arrival, self.rested_ns)
+        self.next_beat = time.monotonic() + BEAT_AGENT_S
+
+    def _watch(self, settling: Settling) -> None:
+        """Reads the temperature, beats, and starts the runner once the board rests."""
+        now_ns = time.monotonic_ns()
+        self._beat(now_ns / 1e9)
+        if now_ns < settling.next_ns:
+            return
+        settling.look(now_ns, sysfs.temp_mc(self.opened.tree))
+        if settling.over(now_ns):
+            self.settling = None
+            self.next_beat = float("inf")
+            self._run(settling.arrival, settling.facts(now_ns))
+
+    def _give_up(self, settling: Settling, kind: str, detail: str) -> None:
+        """The outcome of a job that never got its runner."""
+        self.settling = None
+        self.next_beat = float("inf")
+        facts = {**settling.facts(time.monotonic_ns()), "boot_id": board.boot_id(self.opened.tree)}
+        self.writer.send(Failed(settling.arrival.work.launch, "settle", kind, detail, facts))
+
+    def _run(self, arrival: Arrival, settled: Json) -> None:
+        self._step_aside(arrival.work.point.cpus)
+        try:
+            self._spawn(arrival, settled)
+        except OSError as error:
+            detail = "no runner: {}".format(error)
+            self.writer.send(Failed(arrival.work.launch, "verify", "AGENT_ERROR", detail, settled))
+
+    def _spawn(self, arrival: Arrival, settled: Json) -> None:
+        work = arrival.work
         place.clear_scratch(self.where)
         folder = self.where.scratch(work.launch)
         os.makedirs(folder)
@@ -204,10 +254,12 @@ class Agent:
         try:
             self.runner = child.start(
                 self.opened.runner,
-                self._task(job, work),
+                self._task(arrival.job, work),
                 folder,
                 lock_fd=self.opened.lock.fd,
                 cpus=self.opened.allowed,
+                deadline=arrival.came_ns / 1e9 + work.deadline_s,
+                settled=settled,
             )
         except OSError:
             place.note(self.where, work.launch, self.opened.opening.fence, "end")
@@ -247,12 +299,18 @@ class Agent:
             self._pass_on(runner)
         if now > runner.deadline:
             runner.kill("TIMEOUT", "no end in time, at stage {}".format(runner.stage))
-        if now >= self.next_beat:
-            self.writer.send(Beat(time.monotonic_ns()))
+        if self._beat(now):
             runner.sample()
-            self.next_beat = now + BEAT_AGENT_S
         if runner.reader.ended or (runner.process.poll() is not None and not readable):
             self._finish(runner)
+
+    def _beat(self, now: float) -> bool:
+        """Whether it was time to."""
+        due = now >= self.next_beat
+        if due:
+            self.writer.send(Beat(time.monotonic_ns()))
+            self.next_beat = now + BEAT_AGENT_S
+        return due
 
     def _pass_on(self, runner: child.Runner) -> None:
         """Lines of the runner to the orchestrator; the last word waits until the process is gone."""
@@ -275,11 +333,13 @@ class Agent:
             self._pass_log(runner)
         end = runner.reap()
         self.runner = None
+        self.rested_ns = time.monotonic_ns()
         self.next_beat = float("inf")
         self.opened.lock.runs(None)
         place.note(self.where, runner.launch, self.opened.opening.fence, "end")
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, self.opened.allowed)
-        self.writer.send(replace(end, facts={**end.facts, "boot_id": board.boot_id(self.opened.tree)}))
+        facts = {**end.facts, **runner.settled, "boot_id": board.boot_id(self.opened.tree)}
+        self.writer.send(replace(end, facts=facts))
         with suppress(OSError):  # outputs wait for their fetch; an empty folder goes while nobody waits for it
             os.rmdir(self.where.scratch(runner.launch))

@@ -7,13 +7,13 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from farm_agents import trend
+
 ITERATIONS = 10  # of a window, at least
 COARSE_ITERATIONS = 3  # of a window of a slow model
 COARSE_WINDOWS = 6
 FEWEST = 5  # windows of a slot that can tell anything
 Latencies = Union[Sequence[int], "np.ndarray[Any, Any]"]
-HEAT_NS = 10_000_000_000
-HEAT_MAX_MC = 500  # in HEAT_NS: a board that heats faster has not come to rest
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class Rest:
-    """How far the windows are from rest; `broken` names the conditions that fail. `heat_mc`: see `heating_mc`."""
+    """How far the windows are from rest; `broken` names the conditions that fail.
+
+    `heat_mc`: by how much the board heats in ten seconds; `cooling`: the highest state of what slows it down.
+    """
 
     drift: float
     half: float
     spread: float
     heat_mc: Optional[float]
+    cooling: Optional[int]
     broken: Tuple[str, ...]
 
     @property
@@ -72,10 +76,12 @@ def middle_ns(latency_ns: Latencies) -> float:
     return float(np.median(np.asarray(latency_ns)))
 
 
-def rest_of(levels: Sequence[float], rule: Rule, heat_mc: Optional[float] = None) -> Rest:
-    """Judges at least two windows, oldest first; where nobody can tell the heat, the latencies decide alone."""
+def rest_of(
+    levels: Sequence[float], rule: Rule, heat_mc: Optional[float] = None, cooling: Optional[int] = None
+) -> Rest:
+    """Judges at least two windows, oldest first; where nothing of the board is known, the latencies decide alone."""
     half = len(levels) // 2
-    drift = abs(slope(levels)) * (len(levels) - 1)
+    drift = abs(trend.slope([*enumerate(levels)])) * (len(levels) - 1)
     apart = abs(median(levels[-half:]) - median(levels[:half]))
     low, high = np.percentile(levels, [10, 90])
     spread = float(high - low)
@@ -83,15 +89,10 @@ def rest_of(levels: Sequence[float], rule: Rule, heat_mc: Optional[float] = None
         ("drift", drift > rule.drift_max),
         ("half", apart > rule.half_max),
         ("spread", spread > rule.spread_max),
-        ("heat", heat_mc is not None and abs(heat_mc) > HEAT_MAX_MC),
+        ("heat", heat_mc is not None and not trend.stands(heat_mc)),
+        ("cooling", cooling is not None and cooling > 0),
     )
-    return Rest(drift, apart, spread, heat_mc, tuple(name for name, broken in wrong if broken))
-
-
-def slope(levels: Sequence[float]) -> float:
-    """Theil and Sen: the median of the slopes of all pairs."""
-    count = range(len(levels))
-    return median((levels[j] - levels[i]) / (j - i) for i in count for j in count if i < j)
+    return Rest(drift, apart, spread, heat_mc, cooling, tuple(name for name, broken in wrong if broken))
 
 
 def slot_levels(latency_ns: Latencies, duration_ns: int, rule: Rule) -> List[float]:
@@ -101,11 +102,3 @@ def slot_levels(latency_ns: Latencies, duration_ns: int, rule: Rule) -> List[flo
     count = next((count for count in counts if count >= FEWEST), 0)
     cuts = [k * n // count for k in range(count + 1)] if count else []
     return [level(latency_ns[a:b]) for a, b in zip(cuts, cuts[1:])]
-
-
-def heating_mc(temps_mc: Sequence[Optional[int]], elapsed_ns: int) -> Optional[float]:
-    """By how many m°C temperatures, read at even distances, rise in ten seconds; None where one is missing."""
-    known = [float(temp) for temp in temps_mc if temp is not None]
-    if len(known) < max(2, len(temps_mc)) or elapsed_ns <= 0:
-        return None
-    return slope(known) * (len(known) - 1) * HEAT_NS / elapsed_ns

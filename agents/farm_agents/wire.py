@@ -102,7 +102,8 @@ class Job:
     "quantised": bool, "name": of the variant}; `feeds`: {"sha256", "arrays": {tensor: array}, "scale": {tensor: float}, "rows": int | null,
     "dims": {name: int}};
     `golden`: sha256 of the .npz with the expected outputs, or null; `point`: Point; `recipe`: Recipe;
-    `deadline_s`: the agent kills the runner that long after its start.
+    `deadline_s`: the agent ends the launch that long after the job came. `start`: {"low_mc": int | null, "high_mc":
+    int | null, "cooling": bool}, the temperatures the launch may begin in, and whether cooling must stand at 0.
     """
 
     launch: str
@@ -113,6 +114,7 @@ class Job:
     recipe: Json
     deadline_s: float
     golden: Optional[str] = None
+    start: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

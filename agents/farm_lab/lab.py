@@ -1,6 +1,5 @@
 """A lab from `up` to `down`."""
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from farm_lab import chaos, outfit, sshd, state
+from farm_lab import chaos, outfit, profiles, sshd, state
 from farm_lab.level import Disk, disk_of
 from farm_lab.places import BoardPlaces, LabError, Places
 from farm_lab.processes import Process, end
@@ -72,11 +71,9 @@ def _complete(places: Places, known: State, count: int) -> State:
     """Starts what is missing and writes down what there is."""
     names = [f"vb{number:03}" for number in range(1, count + 1)]
     recorded = {board.name: board for board in known.boards}
-    cpus = sorted(os.sched_getaffinity(0))
     proxy = chaos.start(places) if known.options.proxy else None
     with ThreadPoolExecutor(min(AT_ONCE, count)) as pool:
-        jobs = [pool.submit(_board, places, name, recorded.get(name), cpus[i % len(cpus)], known.options)
-                for i, name in enumerate(names)]  # fmt: skip
+        jobs = [pool.submit(_board, places, name, recorded.get(name), i, known.options) for i, name in enumerate(names)]
         boards = [job.result() for job in jobs]
     ready = replace(known, boards=_with_entrances(places, boards, proxy), proxy=proxy, ready=True)
     outfit.describe(places, ready)
@@ -84,18 +81,22 @@ def _complete(places: Places, known: State, count: int) -> State:
     return ready
 
 
-def _board(places: Places, name: str, old: VirtualBoard | None, cpu: int, options: Options) -> VirtualBoard:
+def _board(places: Places, name: str, old: VirtualBoard | None, number: int, options: Options) -> VirtualBoard:
     """A board that answers: the one that runs, or one started in its place with the same key and, if free, port."""
     here = places.board(name)
     if old and old.process.alive and _answers(old):
         return old
     end(sshd.of_board(here))
-    outfit.dress(here, places, options)
+    profile = profiles.of_board(options.profile, number)
+    shown = outfit.hardware(name, profile)
+    outfit.dress(here, places, options, shown)
     public, port = places.key.with_suffix(".pub"), old.port if old else None
     server = Sshd.start(
         here.root, public, port=port, heartbeat=options.heartbeat, level=options.level, disk=options.disk
     )
-    return VirtualBoard(name, server.port, server.process, cpu, old.entrance if old else None)
+    cpus = outfit.cpus_of(shown)
+    cpu, entrance = cpus[number % len(cpus)], old.entrance if old else None
+    return VirtualBoard(name, server.port, server.process, cpu, profile.name, entrance)
 
 
 def _with_entrances(places: Places, boards: Sequence[VirtualBoard], proxy: Process | None) -> tuple[VirtualBoard, ...]:

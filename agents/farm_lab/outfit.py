@@ -7,8 +7,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from farm_lab import record, sshd, synthetic, tree
+from farm_lab import sshd, synthetic, tree
 from farm_lab.places import BoardPlaces, LabError, Places
+from farm_lab.profiles import Profile, record_of
+from farm_lab.record import Record
 from farm_lab.state import Options, State, VirtualBoard
 
 HEADING = "# Virtual boards of `farm lab up`; written anew by each.\nboards:\n"
@@ -23,13 +25,21 @@ def common(places: Places) -> None:
     py_compile.compile(synthetic.__file__, str(places.stand_in), doraise=True)  # a script is compiled at each start
 
 
-def dress(board: BoardPlaces, places: Places, options: Options) -> None:
+def hardware(name: str, profile: Profile) -> Record:
+    """What a board shows of itself; a simulated one has the machine's CPUs. Raises LabError."""
+    return record_of(profile, name, max(os.sched_getaffinity(0)) + 1)
+
+
+def cpus_of(shown: Record) -> list[int]:
+    """The machine's CPUs that the board has too, or its clocks would be nobody's; all where it has none of them."""
+    machine, there = sorted(os.sched_getaffinity(0)), tree.cpus(shown)
+    return [cpu for cpu in machine if cpu in there] or machine
+
+
+def dress(board: BoardPlaces, places: Places, options: Options, shown: Record) -> None:
     """One board's folder before its server starts."""
     board.base.mkdir(parents=True, exist_ok=True)
-    if options.profile is None:
-        tree.make(board.sysroot, board.name, max(os.sched_getaffinity(0)) + 1)
-    else:
-        tree.replay(board.sysroot, record.load(Path(options.profile)), board.name)
+    tree.replay(board.sysroot, shown, board.name)
     stand_in = f" --runner {board.runner}" if options.load == "synthetic" else ""
     _script(board.python, f'exec {shlex.quote(options.python)} "$@"{stand_in}')
     if stand_in:

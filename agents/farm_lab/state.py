@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from farm_lab import profiles
 from farm_lab.places import LabError, Places
 from farm_lab.processes import Process
 
@@ -20,7 +21,7 @@ class Options:
     """What all boards of a lab have in common.
 
     `python`: the interpreter behind each board's own wrapper. `disk`: bytes of each board's own disk, at level 1 only.
-    `profile`: a record of a real board, whose sensor tree the boards get instead of the simulated one.
+    `profile`: whose hardware the boards show: a name, the absolute path of a record or tree, or `mix`.
     """
 
     python: str
@@ -30,17 +31,18 @@ class Options:
     proxy: bool = False
     heartbeat: bool = True
     disk: int | None = None
-    profile: str | None = None
+    profile: str = profiles.GENERIC
 
 
 @dataclass(frozen=True)
 class VirtualBoard:
-    """`port`: sshd's own; `entrance`: the proxy's port in front of it, or None."""
+    """`port`: sshd's own; `entrance`: the proxy's port in front of it, or None; `profile`: by name, a file's by its stem."""
 
     name: str
     port: int
     process: Process
     cpu: int
+    profile: str
     entrance: int | None = None
 
     @property

@@ -30,6 +30,7 @@ TRUTH: Json = {
     "sd": 0.02,  # of the logarithm: iterations within a launch, launches, boards
     "launch_sd": 0.003,
     "board_sd": 0.01,
+    "own_s": 0.0,  # of a launch beside warm-up and slot: import, load, canary
     "sleep_s": None,  # a number: every launch takes exactly so long, from the start of its process
 }
 FLOOR = "@floor"
@@ -111,7 +112,9 @@ def process_start_ns() -> int:
 
 def perform(launch: Launch) -> Iterator[Json]:
     """The launch as the wire's lines; time passes between them."""
-    for name in ("import", "verify", "load", "bind", "first", *(("warmup",) if launch.measures else ())):
+    yield stage(launch, "import")
+    work(launch, launch.truth["own_s"])
+    for name in ("verify", "load", "bind", "first", *(("warmup",) if launch.measures else ())):
         yield stage(launch, name)
     warmup_s = launch.job["recipe"]["warmup_s"] if launch.measures else 0.0
     work(launch, warmup_s)

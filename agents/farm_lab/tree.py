@@ -1,8 +1,10 @@
 """The hardware of a virtual board, simulated or recorded: a /sys of plain files, with values that stand still."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from farm_agents.sysfs import cpu_list
 from farm_lab.record import Entry, Record
 
 FREQS_KHZ = (600_000, 1_000_000, 1_500_000, 1_800_000, 2_400_000)
@@ -16,6 +18,7 @@ POLICY = f"{CPU}/cpufreq/policy0"
 ZONE = "sys/devices/virtual/thermal/thermal_zone0"
 COOLER = "sys/devices/virtual/thermal/cooling_device0"
 METER = "sys/devices/platform/ina226/hwmon/hwmon0"
+METERS = (METER, "sys/class/hwmon/")
 CLOSED = ("EACCES", "EPERM")
 LINKS = {
     "sys/class/thermal/thermal_zone0": "../../devices/virtual/thermal/thermal_zone0",
@@ -24,17 +27,18 @@ LINKS = {
 }
 
 
-def make(root: Path, name: str, cpus: int) -> None:
-    """Writes the tree of the generic board below `root`; what is there already is written over."""
-    for path, text in files(name, cpus).items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    for path, target in {**LINKS, **_policy_links(cpus)}.items():
-        link = root / path
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+def generic(name: str, cpus: int) -> Record:
+    """Everything may be written: the knobs by the agent, the sensors by what moves them."""
+    links = {**LINKS, **_policy_links(cpus)}
+    entries = {path: Entry(text=text, writable=True) for path, text in files(name, cpus).items()}
+    return Record({**entries, **{path: Entry(link=target) for path, target in links.items()}})
+
+
+def stock(name: str, cpus: int) -> Record:
+    """As one buys them: the knobs are root's, and nothing measures power."""
+    kept = {path: entry for path, entry in generic(name, cpus).entries.items() if not path.startswith(METERS)}
+    closed = {path: replace(entry, writable=False) for path, entry in kept.items() if path.startswith(POLICY)}
+    return Record({**kept, **closed})
 
 
 def replay(root: Path, record: Record, name: str) -> None:
@@ -68,6 +72,15 @@ def _clear(place: Path) -> None:
     if place.is_dir() and not place.is_symlink():
         place.rmdir()
     place.unlink(missing_ok=True)
+
+
+def cpus(record: Record) -> set[int]:
+    """Those that are online; none where it does not say."""
+    entry = record.entries.get(f"{CPU}/online")
+    try:
+        return set(cpu_list(entry.text or "")) if entry else set()
+    except ValueError:
+        return set()
 
 
 def files(name: str, cpus: int) -> dict[str, str]:

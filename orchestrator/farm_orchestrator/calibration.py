@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
-from farm_orchestrator.model import Json, Part
+from farm_orchestrator.model import BURST, Json, Part
 from farm_reports.tables import Calibration, Trial
 
 # What must agree before a figure holds: the fact and its words. A fact that one side does not know agrees.
@@ -25,6 +25,7 @@ FACTS = {
     "site": "the runtime's files",
 }
 SHOWN = 40
+OTHER_MODE = f"its A/A runs are of mode {BURST}, and this run is {{}}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Itself:
         """Raises TypeError, ValueError or KeyError at anything else."""
         made = cls(**{**body, "trial": Trial(**body["trial"])})
         figures = (made.trial.estimate, made.trial.error, made.trial.launch_sd, made.created)
-        if not all(math.isfinite(figure) for figure in figures) or min(figures[1:]) < 0:
+        known = (*figures, made.trial.idle_mc or 0.0)
+        if not all(math.isfinite(figure) for figure in known) or min(figures[1:]) < 0:
             raise ValueError(f"run {made.run} has figures that cannot be")
         return replace(made, of={name: made.of[name] for name in FACTS})
 
@@ -91,7 +93,9 @@ def latest(found: Sequence[Figures]) -> Calibration:
 
 
 def of_part(part: Part, hello: Json) -> Calibration:
-    """What was known when a part was planned, as far as it is of the board that answered."""
+    """What was known when a part was planned, as far as it is of the board that answered and of the part's mode."""
+    if part.calibrations and part.mode != BURST:
+        return Calibration(reason=OTHER_MODE.format(part.mode))
     return holding([Figures.from_json(each) for each in part.calibrations], facts(part.board, hello))
 
 

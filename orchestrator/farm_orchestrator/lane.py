@@ -3,8 +3,9 @@
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, repeat
+from typing import TypeVar
 
 from farm_orchestrator.errors import BoardError, FarmError, StoreError
 from farm_orchestrator.launch import Begun, Heard, begin, beyond, hear, settle
@@ -32,6 +33,7 @@ BACKOFF_MAX_S = 2.0
 LINK_REASONS = ("link_lost", "agent_error")  # after these it is worth asking whether the board was rebooted
 BUG_TEXT = 2000
 LOG = logging.getLogger(__name__)
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,21 @@ class Trouble:
 
     lost: Lost
     final: bool = False
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """A claimed launch. `begun` where the agent was given it before its turn, or what broke when it was."""
+
+    claim: Claim
+    begun: Begun | Trouble | None = None
+
+    def without_line(self) -> "Upcoming":
+        """A launch that the agent had been given ends with the line."""
+        if not isinstance(self.begun, Begun):
+            return self
+        self.begun.transcript.close()
+        return Upcoming(self.claim, Trouble(Lost("worker_lost", "the line was closed after the launch before it")))
 
 
 def drain(board: str, world: World, kick: Callable[[str], object]) -> None:
@@ -67,18 +84,16 @@ class Holding:
         self.line: Line | None = None
         self.boot_id: str | None = None
         self.last: LaunchRow | None = None
-        self.ahead: Claim | None = None  # the next launch, where it is already claimed
-        self.begun: Begun | None = None  # and already given to the agent
-        self.trouble: Trouble | None = None  # or broke when it was
+        self.ahead: Upcoming | None = None  # the next launch, where it is already claimed
 
     def drain(self) -> None:
         sweep(self.world.store, self.lease.board, self.lease.fence)
         part = next_part(self.world.store, self.lease.board)
         if part is None or not self.connect(part):
             return
-        while (claimed := self.next_claim(part)) is not None:
-            self.last = claimed.row
-            self.measure(claimed)
+        while (coming := self.upcoming(part)) is not None:
+            self.last = coming.claim.row
+            self.measure(coming)
 
     def connect(self, part: Part) -> bool:
         """A board that cannot be reached is a loss of the board, not of a launch."""
@@ -98,19 +113,16 @@ class Holding:
     def note_hello(self, line: Line, run: str) -> None:
         """For the report of every run that is measured over this line."""
         if run not in line.met:
-            said = asdict(line.hello)
-            note_hello(self.world.store, run, self.lease.board, {**said.pop("facts"), **said})
+            note_hello(self.world.store, run, self.lease.board, line.told)
             line.met.add(run)
 
     def disconnect(self) -> None:
-        """The agent restores the board before the lease goes. A launch that it had been given ends with it."""
+        """The agent restores the board before the lease goes."""
         line, self.line = self.line, None
         if line is not None:
             line.close()
-        begun, self.begun = self.begun, None
-        if begun is not None:
-            begun.transcript.close()
-            self.trouble = Trouble(Lost("worker_lost", "the line was closed after the launch before it"))
+        if self.ahead is not None:
+            self.ahead = self.ahead.without_line()
 
     def is_over(self) -> bool:
         return self.lease.lost.is_set() or self.world.stopping.is_set()
@@ -124,30 +136,30 @@ class Holding:
     def in_a_block(self, last: LaunchRow) -> bool:
         return has_pending(self.world.store, self.lease.board, block_of(last))
 
-    def next_claim(self, part: Part) -> Claim | None:
+    def upcoming(self, part: Part) -> Upcoming | None:
         ahead, self.ahead = self.ahead, None
         return ahead or (self.claim(part) if self.goes_on() else None)
 
-    def claim(self, part: Part) -> Claim | None:
+    def claim(self, part: Part) -> Upcoming | None:
         current = block_of(self.last) if self.last else None
-        return claim(self.world.store, self.lease.board, self.lease.fence, current, part)
+        return not_begun(claim(self.world.store, self.lease.board, self.lease.fence, current, part))
 
-    def measure(self, claimed: Claim) -> None:
+    def measure(self, coming: Upcoming) -> None:
         """One launch, committed or lost."""
-        trouble, self.trouble = self.trouble, None
-        trouble = trouble or contained(lambda: self.attempt(claimed))
+        claimed, begun = coming.claim, coming.begun
+        trouble = begun if isinstance(begun, Trouble) else contained(lambda: self.attempt(claimed, begun))
         if trouble is not None:
             self.disconnect()
             lost = self.look_again(claimed.part, trouble.lost)
             lose(self.world.store, claimed, lost, final=trouble.final)
 
-    def attempt(self, claimed: Claim) -> None:
+    def attempt(self, claimed: Claim, begun: Begun | None) -> None:
         """Raises where the line broke; an agent that lives to say why its launch is lost keeps the line."""
-        line = self.line_for(claimed)
+        line = self.line if begun and self.line else self.line_for(claimed)
         if (unfit := beyond(claimed, line)) is not None:
             self.commit(claimed, unfit)
             return
-        begun, self.begun = self.begun or begin(claimed, line), None
+        begun = begun or begin(claimed, line)
         heard = hear(begun, line)
         self.go_ahead(claimed, heard, line)
         outcome = settle(begun, heard, line)
@@ -166,17 +178,15 @@ class Holding:
 
     def go_ahead(self, claimed: Claim, heard: Heard, line: Line) -> None:
         """The board does not wait for the disk: a timed launch of this run that is owed whatever this one brought is
-        begun before this one is written down. Where there is a cool-down it can wait.
+        begun before this one is written down. Where a board settles first it can wait, and where the launch may begin
+        may hang on what this one brought.
         """
         phase = claimed.row.phase
-        timed = phase >= Phase.SCREEN and claimed.part.recipe_in(phase).cooldown_s == 0
+        timed = phase >= Phase.SCREEN and claimed.part.recipe_in(phase).cooldown_max_s == 0
         if timed and heard.whole and not self.slice_is_over():
             ahead = self.ahead = self.claim(claimed.part)
-            if ahead is not None and ahead.row.run == claimed.row.run:
-                self.trouble = contained(lambda: self.hand_over(ahead, line))
-
-    def hand_over(self, ahead: Claim, line: Line) -> None:
-        self.begun = begin(ahead, line)
+            if ahead is not None and ahead.claim.row.run == claimed.row.run:
+                self.ahead = Upcoming(ahead.claim, contained(lambda: begin(ahead.claim, line)))
 
     def slice_is_over(self) -> bool:
         return self.is_over() or self.world.clock() >= self.until
@@ -187,7 +197,7 @@ class Holding:
         if self.ahead is not None or self.slice_is_over():
             commit(self.world.store, claimed, outcome, folder)
         else:
-            self.ahead = commit_and_claim(self.world.store, claimed, outcome, folder)
+            self.ahead = not_begun(commit_and_claim(self.world.store, claimed, outcome, folder))
 
     def look_again(self, part: Part, lost: Lost) -> Lost:
         """After a lost link: tries to come back for a while; another boot_id says what happened meanwhile."""
@@ -210,10 +220,14 @@ def block_of(row: LaunchRow) -> BlockId:
     return BlockId(row.run, row.block, row.attempt)
 
 
-def contained(step: Callable[[], None]) -> Trouble | None:
-    """What a board, or a bug, did to this step: data. Only a store that cannot be used stops the lane."""
+def not_begun(claimed: Claim | None) -> Upcoming | None:
+    return None if claimed is None else Upcoming(claimed)
+
+
+def contained(step: Callable[[], Made]) -> Made | Trouble:
+    """What came of this step, or what a board, or a bug, did to it: data. Only a store that cannot be used stops the lane."""
     try:
-        step()
+        return step()
     except BoardError as error:
         return Trouble(Lost(error.outcome, error.line), error.final)
     except StoreError:
@@ -223,4 +237,3 @@ def contained(step: Callable[[], None]) -> Trouble | None:
     except Exception as error:
         LOG.exception("a fault of the farm")
         return Trouble(Lost("agent_error", "".join(traceback.format_exception(error))[-BUG_TEXT:]))
-    return None

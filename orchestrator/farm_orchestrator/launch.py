@@ -2,12 +2,11 @@
 
 import dataclasses
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm_agents import wire
-from farm_orchestrator.errors import BoardError
+from farm_orchestrator import calibration
 from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.intake import Answer
 from farm_orchestrator.line import Line, feeds_of, golden_of
@@ -25,14 +24,14 @@ from farm_orchestrator.model import (
     Phase,
     Point,
 )
-from farm_orchestrator.store import Claim, Timed, Transcript, write_launch
+from farm_orchestrator.plan import settling
+from farm_orchestrator.store import Claim, Timed, Transcript, block_launches, write_launch
 from farm_orchestrator.undo import on_error
 from farm_orchestrator.watchdog import Concern
 from farm_reports.stats.launch import summarise
 
 SPARE_S = 60.0  # on top of what the recipe allows a launch
 BEYOND_AGENT_S = 30.0  # the agent ends an overdue runner first
-WAIT_STEP_S = 0.1
 NOT_LOADED = ("INVALID_GRAPH", "NOT_IMPLEMENTED")
 NOT_THE_VARIANT = {"AGENT_ERROR": "agent_error", "STOPPED": "worker_lost", "DISK_FULL": "disk_full"}
 
@@ -63,8 +62,9 @@ def begin(claim: Claim, line: Line) -> Begun:
     """Everything up to the job's line. Raises BoardError where the line broke, or was cut."""
     with line.explained():
         line.supply(claim.row, claim.part)
-        cool_down(line, claim.part.recipe_in(claim.row.phase).cooldown_s, claim.row.run)
-        begun = Begun(claim, job_of(claim), Transcript(_folder(claim, line), claim.row.id, claim.fence))
+        begun = Begun(
+            claim, job_of(claim, _start(claim, line)), Transcript(_folder(claim, line), claim.row.id, claim.fence)
+        )
         with on_error(begun.transcript.close):
             line.watch.expect(_concern(begun, line, silence_s=None))
             line.session.begin(begun.job, begun.transcript.append)
@@ -83,7 +83,6 @@ def hear(begun: Begun, line: Line) -> Heard:
             if verdict is not None:
                 note("orchestrator", wire.encode(wire.Stop(verdict.detail)))
         line.watch.expect(None)
-    line.rested_at = line.world.clock()
     return Heard(answer, verdict)
 
 
@@ -101,16 +100,7 @@ def beyond(claim: Claim, line: Line) -> Failed | None:
     return None if why is None else Failed("check", NOT_SUPPORTED, why, boot_id=line.hello.boot_id)
 
 
-def cool_down(line: Line, cooldown_s: float, run: str) -> None:
-    """At least that long since the board last worked; cut short by whatever ends the launch."""
-    line.expect("the cool-down", cooldown_s + SPARE_S, run)
-    while line.watch.verdict is None and (left := line.rested_at + cooldown_s - line.world.clock()) > 0:
-        time.sleep(min(WAIT_STEP_S, left))
-    if line.watch.verdict is not None:
-        raise BoardError(line.part.name, "the cool-down was cut short")
-
-
-def job_of(claim: Claim) -> wire.Job:
+def job_of(claim: Claim, start: Json) -> wire.Job:
     row, part = claim.row, claim.part
     variant = part.variant(row.variant)
     golden = golden_of(variant, row)
@@ -130,15 +120,24 @@ def job_of(claim: Claim) -> wire.Job:
         recipe=part.recipe_in(row.phase).to_json(),
         deadline_s=deadline_s(row, part),
         golden=golden.sha256 if golden else None,
+        start=start,
     )
 
 
+def _start(claim: Claim, line: Line) -> Json:
+    """Where the launch may begin: where it waits for it, around where its block began, which is written down by now."""
+    known = calibration.of_part(claim.part, line.told)
+    if claim.part.recipe_in(claim.row.phase).cooldown_max_s == 0:
+        return settling.anywhere(known)
+    return settling.start(block_launches(line.world.store, claim.row.board, claim.block), known)
+
+
 def deadline_s(row: LaunchRow, part: Part) -> float:
-    """What the agent grants the runner: loading, then the longest warm-up, a slot that slides and one that counts, or the rows."""
+    """From the job on: the longest rest, loading, the longest warm-up, a slot that slides and one that counts, or the rows."""
     recipe = part.recipe_in(row.phase)
     if row.kind == Kind.MEASURE:
-        warmup_s = max(recipe.warmup_s, recipe.warmup_max_s)
-        return recipe.load_budget_s + warmup_s + 2 * recipe.slot_cap_s + SPARE_S
+        before_s = max(recipe.cooldown_s, recipe.cooldown_max_s) + max(recipe.warmup_s, recipe.warmup_max_s)
+        return recipe.load_budget_s + before_s + 2 * recipe.slot_cap_s + SPARE_S
     rows = feeds_of(part.variant(row.variant), row).rows
     return recipe.load_budget_s + SPARE_S + (recipe.rows_s if rows is not None else 0.0)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 
 from farm_agents import wire
 from farm_orchestrator.errors import BoardError, DiskFull
@@ -32,7 +33,12 @@ class Line:
         with on_error(self.close), self.explained():
             self.session = self._agent()
             self.hello = self._greet(lease.fence)
-        self.rested_at = world.clock()
+
+    @property
+    def told(self) -> Json:
+        """What the agent said of its board when the line was opened."""
+        said = asdict(self.hello)
+        return {**said.pop("facts"), **said}
 
     def serves(self, part: Part) -> bool:
         """Whether launches of `part` may go over this line: the same board, reached the same way, the same agent."""

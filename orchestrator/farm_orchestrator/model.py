@@ -12,6 +12,9 @@ from farm_reports.tables import Figures, Summary
 Json = dict[str, Any]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
+BURST = "burst"  # a launch begins in a band of temperature and is short
+SUSTAINED = "sustained"  # it is measured once the heat that it makes itself stands still
+MODES = (BURST, SUSTAINED)
 
 
 class Kind(StrEnum):
@@ -26,6 +29,7 @@ class Phase(IntEnum):
     EVALUATE = 1
     SCREEN = 2  # short blocks that say which variants need no long ones
     MEASURE = 3
+    CONFIRM = 6  # fresh blocks of the comparisons whose gate the others left open
 
 
 class State(StrEnum):
@@ -58,7 +62,7 @@ class Point(_Document):
     cpus: str = "big"
     threads: int | None = None
     pin: str = "stock"
-    mode: str = "burst"
+    mode: str = BURST
     pace_hz: float | None = None
 
     @property
@@ -82,7 +86,8 @@ class Recipe(_Document):
     """A preset: durations in seconds. `compare` False (mlperf): absolute figures only; `rows_s`: for labelled rows.
 
     A warm-up lasts from `warmup_s` to `warmup_max_s`, until its last `windows` of `window_s` hold the three limits
-    (shares). Without a maximum it lasts for its minimum.
+    (shares). Without a maximum it lasts for its minimum. Before it the board settles for `cooldown_s` to
+    `cooldown_max_s`, until its temperature rests; without a maximum not at all.
     """
 
     preset: str
@@ -103,23 +108,31 @@ class Recipe(_Document):
     drift_max: float = 0.02
     half_max: float = 0.015
     spread_max: float = 0.05
+    cooldown_max_s: float = 0.0
 
 
 _STANDARD = Recipe(
     "standard", 12.0, 12.0, 15.0, 2.0, 8, 40,
-    warmup_max_s=120.0, window_s=1.0, drift_max=0.0075, half_max=0.005, spread_max=0.025,
+    warmup_max_s=120.0, window_s=1.0, drift_max=0.0075, half_max=0.005, spread_max=0.025, cooldown_max_s=300.0,
 )  # fmt: skip
 PRESETS = {
     "quick": Recipe("quick", 0.3, 0.5, 3.0, 0.0, 8, 12, warmup_max_s=1.0),
     "ci": Recipe(
         "ci", 3.0, 5.0, 15.0, 2.0, 8, 20,
-        warmup_max_s=30.0, window_s=0.25, drift_max=0.01, half_max=0.0075, spread_max=0.03,
+        warmup_max_s=30.0, window_s=0.25, drift_max=0.01, half_max=0.0075, spread_max=0.03, cooldown_max_s=60.0,
     ),
     "standard": _STANDARD,
     "mlperf": dataclasses.replace(
         _STANDARD, preset="mlperf", slot_s=600.0, slot_cap_s=600.0, blocks_min=1, blocks_max=1, compare=False
     ),
 }  # fmt: skip
+SOAK = dataclasses.replace(_STANDARD, slot_s=60.0, slot_cap_s=600.0, warmup_max_s=900.0)
+BRIEF = ("warmup_s", "warmup_max_s", "window_s", "slot_s", "slot_cap_s", "cooldown_s", "cooldown_max_s")
+
+
+def recipe_of(preset: str, mode: str) -> Recipe:
+    """A sustained launch is always that of `standard`, with a soak and a longer slot."""
+    return SOAK if mode == SUSTAINED else PRESETS[preset]
 
 
 @dataclass(frozen=True)
@@ -290,7 +303,8 @@ NOT_SUPPORTED = "NOT_SUPPORTED"  # kind of a failure: this board's onnxruntime c
 class Part:
     """One board's share of a run: everything a worker needs, no secrets. `board`: the resolved fields of the board.
 
-    `screen_blocks`: short blocks of a point before the planned ones. `time_s`: the time on the board that was given, and
+    `screen_blocks`: short blocks of a point before the planned ones. `gated`: the m of alpha / m, over the whole run;
+    `confirms`: whether a gate that the blocks leave open is measured once more. `time_s`: the time on the board that was given, and
     `until` the end of it in seconds since the epoch; None: neither. `calibrations`: what was known of the board then.
     """
 
@@ -307,6 +321,8 @@ class Part:
     max_blocks: int
     limits: Limits = field(default_factory=Limits)
     screen_blocks: int = 0
+    gated: int = 0
+    confirms: bool = False
     time_s: float | None = None
     until: float | None = None
     calibrations: tuple[Json, ...] = ()
@@ -315,9 +331,18 @@ class Part:
     def name(self) -> str:
         return str(self.board["name"])
 
+    @property
+    def mode(self) -> str:
+        """Of all points of a run."""
+        return self.points[0].mode
+
     def recipe_in(self, phase: int) -> Recipe:
-        """Screening launches are as short as those of `quick`."""
-        return PRESETS["quick"] if phase == Phase.SCREEN else self.recipe
+        """Screening launches are those of `quick`; what comes before them is no longer and waits for nothing."""
+        quick = PRESETS["quick"]
+        if phase >= Phase.SCREEN:
+            return quick if phase == Phase.SCREEN else self.recipe
+        brief = {name: min(getattr(self.recipe, name), getattr(quick, name)) for name in BRIEF}
+        return dataclasses.replace(self.recipe, **brief)
 
     def variant(self, name: str) -> Variant:
         return next(v for v in (self.floor, *self.variants) if v.name == name)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm_orchestrator import calibration
+from farm_orchestrator import calibration, plan
 from farm_orchestrator import store as stored
 from farm_orchestrator.model import Json, Kind, LaunchRow, Phase, State, Variant
 from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables, VariantRecord
@@ -96,15 +96,19 @@ def tables(found: Stored, scored: Mapping[tuple[str, str], Json], timed: Mapping
         partial=found.partial,
         seed=found.run.seed,
         samples=timed,
+        confirms=first.confirms,
     )
 
 
 def _boards(found: Stored) -> tuple[BoardRecord, ...]:
     """Each with the calibration that was known when the run was planned, as far as it is of the board that answered."""
     return tuple(
-        BoardRecord(row.part.name, row.part.board, row.facts, row.ended, calibration.of_part(row.part, row.facts))
+        BoardRecord(
+            row.part.name, row.part.board, row.facts, row.ended,
+            calibration.of_part(row.part, row.facts), plan.promise(row.part),
+        )
         for row in found.parts
-    )
+    )  # fmt: skip
 
 
 def scores(found: Stored, artefacts: stored.Artefacts, kept: Path) -> dict[tuple[str, str], Json]:

@@ -29,6 +29,7 @@ EXAMPLES = {
     "energy": "40mJ, 0.9x or +5%",
     "accuracy": "-0.3pt or 0.97",
 }
+CONFIRMED = "latency_p50"  # where a relative limit on it leaves a gate open, fresh blocks decide
 NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>[A-Za-zµ%]*)")
 
 
@@ -43,6 +44,11 @@ class Bound:
     text: str
     relative: bool
     value: float
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a gate on it that is left open can be measured once more, so that it is judged twice."""
+        return self.relative and self.metric == CONFIRMED
 
     def unlogged(self, *logs: float) -> tuple[float, ...]:
         """Logs of what launches read of the metric, or of its ratio to the baseline, in the unit of `value`."""

@@ -54,7 +54,7 @@ TEXTS = {
     Name.THROTTLED: "The board held its processor back because of heat or power.",
     Name.UNDERVOLT: "The supply voltage was too low.",
     Name.CLOCK_CHANGED: "The processor or the memory did not keep one clock.",
-    Name.HOT_START: "Launches of one block began at different temperatures.",
+    Name.HOT_START: "The launches of a block did not begin at one temperature, or not near the board's idle one.",
     Name.INTERFERENCE: "Something else was using the processor during the slots.",
 }
 

@@ -14,7 +14,18 @@ TERMS = {
     "floor": "What all blocks of a run may share, so that more blocks do not average it away: no interval is narrower. "
     f"On a board that was never measured against itself it is {BIAS * 100:g} %, or half the noise between pairs where that is "
     "more.",
-    "smallest effect": "The smallest change this run could have seen. A smaller one may be there and stay unseen.",
+    "confirmation": "A limit on the median against the baseline that the blocks leave open gets twice as many blocks once, "
+    "all fresh: these alone decide. Not with quick or --max-blocks, nor where they do not fit into the time.",
+    "smallest effect": "The smallest change that every comparison of this run would have called in 95 of 100 such runs, from "
+    "the noise it had: that of its noisiest comparison. A smaller one may be there and stay unseen. What was promised "
+    "before the start comes from the board's calibration, else from a typical board, so a noisy run sees less.",
+}
+BURST = "burst"  # the mode of a run that says nothing of it
+MODE = {
+    BURST: "each launch was short and began where the board had come to rest. A burst and a sustained result are two "
+    "figures, and neither is held against the other.",
+    "sustained": "each launch was timed once the heat that it makes itself stood still. A burst and a sustained result "
+    "are two figures, and neither is held against the other.",
 }
 COMPARED = {
     "faster, slower": f"the whole interval lies beyond {MARGIN * 100:g} %",

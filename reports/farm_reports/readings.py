@@ -116,13 +116,13 @@ def _swapped(readings: Readings) -> float | None:
 
 OF_SLOT, A_SECOND, COUNTED = "{:.1%} of the slot", "{:.0f} a second", "{:.0f}"
 SIGNS = (
-    Sign("one thread without a processor", 0.05, OF_SLOT, _idle),
-    Sign("waiting for a processor", 0.005, OF_SLOT, _waited),
-    Sign("other programs on the measured CPUs", 0.01, OF_SLOT, _foreign, grain_s=TICK_S),
-    Sign("something waiting for a CPU (pressure)", 0.01, OF_SLOT, _pressed),
-    Sign("involuntary switches", 5.0, A_SECOND, _switched),
-    Sign("pages read from disk", 0.0, COUNTED, _faulted),
-    Sign("pages swapped in on the board", 0.0, COUNTED, _swapped),
+    Sign("One thread without a processor", 0.05, OF_SLOT, _idle),
+    Sign("Waiting for a processor", 0.005, OF_SLOT, _waited),
+    Sign("Other programs on the measured CPUs", 0.01, OF_SLOT, _foreign, grain_s=TICK_S),
+    Sign("Something waiting for a CPU (pressure)", 0.01, OF_SLOT, _pressed),
+    Sign("Involuntary switches", 5.0, A_SECOND, _switched),
+    Sign("Pages read from disk", 0.0, COUNTED, _faulted),
+    Sign("Pages swapped in on the board", 0.0, COUNTED, _swapped),
 )
 
 

@@ -33,7 +33,10 @@ class Git(_Part):
 
 
 class Run(_Part):
-    """`smallest_effect`: the smallest relative change this run could see; null before it can be told."""
+    """`smallest_effect`: the smallest relative change that every valid comparison of the run would have called in 95 of
+    100 such runs, from the noise it had: that of its noisiest comparison; null before it can be told. `promised_effect`:
+    what was told before the start, from a board's own calibration, else from a typical board; each by board in `sight`.
+    """
 
     id: str
     name: str | None
@@ -48,6 +51,7 @@ class Run(_Part):
     git: Git | None
     farm_version: str
     smallest_effect: float | None
+    promised_effect: float | None = None
     synthetic: bool = False
 
 
@@ -121,6 +125,7 @@ class Calibrated(_Part):
 
     `bias`: what all blocks of a run share; `floor`: its upper limit, which intervals hold; `launch_sd`: from launch to
     launch; `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it. All in logs: 0.01 is 1 %.
+    `idle_mc`: the temperature at which the board comes to rest, in m°C.
     """
 
     runs: int
@@ -132,6 +137,27 @@ class Calibrated(_Part):
     clock_sd: float | None = None
     memory_sd: float | None = None
     canary_reason: str | None = None
+    idle_mc: float | None = None
+
+
+class Sight(_Part):
+    """The smallest relative change that a board's comparisons would have called in 95 of 100 such runs.
+
+    `promised`: told before the start, for `planned` blocks and launches that vary by `expected_sd`; `own`: as the board
+    had shown when it was measured against itself, else as a typical board's do. `had`: what came of it, null where no
+    comparison is valid: of the board's noisiest one, that of `variant` at `point_key`, whose launches varied by
+    `launch_sd` over `blocks`. Standard deviations are in logs: 0.01 is 1 %.
+    """
+
+    promised: float | None
+    expected_sd: float | None
+    own: bool
+    planned: int
+    had: float | None = None
+    variant: str | None = None
+    point_key: str | None = None
+    launch_sd: float | None = None
+    blocks: int | None = None
 
 
 class Board(_Part):
@@ -149,6 +175,7 @@ class Board(_Part):
     lab: bool = False
     type: str | None = None
     calibration: Calibrated | None = None
+    sight: Sight | None = None
 
     @property
     def kind(self) -> str:
@@ -250,6 +277,8 @@ class Finding(_Part):
 
 
 class VersusBaseline(_Part):
+    """`fresh`: how many blocks decided alone, because the first ones left a gate open; null where the first ones did."""
+
     ratio: float | None
     low: float | None
     high: float | None
@@ -257,6 +286,7 @@ class VersusBaseline(_Part):
     gate_high: float | None = None
     verdict: BaselineWord
     small: bool = False
+    fresh: int | None = None
     provisional: bool = False
     reason: str | None = None
 

@@ -71,8 +71,8 @@ class LaunchRecord(Figures):
 
     @property
     def valid(self) -> bool:
-        """A measured launch that comparisons may use."""
-        return self.state == "done" and self.kind == "measure" and self.dropped is None and self.p50_ns is not None
+        """A measured launch that comparisons may use; a median of 0 ns is that of a clock that stood still."""
+        return self.state == "done" and self.kind == "measure" and self.dropped is None and bool(self.p50_ns)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ class CellRecord:
 class Trial:
     """One run of a variant against itself: the change it showed in logs, its standard error, launch-to-launch sd.
 
-    `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it, in logs.
+    `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it, in logs. `idle_mc`: the lowest
+    temperature at which the board came to rest; None where nobody saw it.
     """
 
     estimate: float
@@ -100,6 +101,7 @@ class Trial:
     clock_sd: float | None = None
     memory_sd: float | None = None
     canary_reason: str | None = None
+    idle_mc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Calibration:
 
     `bias`: what a run's blocks share, in logs; `floor`: its upper limit, which every comparison of medians holds.
     `launch_sd`: from launch to launch, in logs; `noise`: quiet, typical or noisy. `clock_sd`, `memory_sd`: of the
-    canary's time after a slot over that before it, in logs.
+    canary's time after a slot over that before it, in logs. `idle_mc`: at which the board comes to rest, in m°C.
     """
 
     runs: int = 0
@@ -120,6 +122,19 @@ class Calibration:
     clock_sd: float | None = None
     memory_sd: float | None = None
     canary_reason: str | None = None
+    idle_mc: float | None = None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What was told before the start: the smallest change that a board would see, None where nothing is compared.
+
+    `launch_sd`: what its launches were taken to vary by, in logs; `own`: as the board itself had shown, not a typical one.
+    """
+
+    effect: float | None = None
+    launch_sd: float | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,7 @@ class BoardRecord:
     facts: Json = field(default_factory=dict)
     reason: str | None = None
     calibration: Calibration = field(default_factory=Calibration)
+    promise: Promise = field(default_factory=Promise)
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,7 @@ class Tables:
 
     `scores` maps (board, variant) to the accuracy object of results.json, without `delta_pt` where it is the
     baseline; `limits` maps metric to the bound as written, `lines` metric to file:line. `planned` and `max_blocks` are
-    the blocks of a point; `partial` while launches are still owed; `uncalibrated` boards have the wider floor.
+    the blocks of a point; `confirms` where an open gate gets fresh ones; `partial` while launches are still owed; `uncalibrated` boards have the wider floor.
     `samples` maps the id of a valid measured launch to its latencies in ns; without them there are no tails.
     """
 
@@ -175,3 +191,4 @@ class Tables:
     partial: bool
     seed: int
     samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
+    confirms: bool = False

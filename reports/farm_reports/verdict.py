@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from farm_reports.results import BaselineWord, GateWord, RunWord
-from farm_reports.stats.compare import Interval
 from farm_reports.stats.power import MARGIN, MIN_BLOCKS, SAME
+
+if TYPE_CHECKING:
+    from farm_reports.results import BaselineWord, FitWord, GateWord, RunWord
+    from farm_reports.stats.compare import Interval
 
 
 def invalid(valid: int, rejected: int) -> str | None:
@@ -27,6 +30,13 @@ def against_baseline(change: Interval) -> BaselineWord:
     if change.high < SAME and change.low > -SAME:
         return "same"
     return "undecided"
+
+
+def inside(low: float, high: float, most: float) -> FitWord:
+    """Whether an interval keeps a limit: as a whole, not at all, or nobody can tell."""
+    if high <= most:
+        return "yes"
+    return "no" if low > most else "undecided"
 
 
 def small(change: Interval) -> bool:

@@ -82,11 +82,14 @@ def test_a_launch_of_each_kind_is_done(start: Start, tmp_path: Path, python: str
     client = start(python=python)
     hello = client.open()
     assert isinstance(hello, wire.Hello)
-    done = client.launch(parts.mlp(tmp_path / "mlp.onnx"), parts.ones(tmp_path / "ones.npz"), kind=kind).done
+    files = (parts.mlp(tmp_path / "mlp.onnx"), parts.ones(tmp_path / "ones.npz"))
+    done = client.launch(*files, kind=kind, recipe={"cooldown_max_s": 0.1}).done
     assert done.facts["python"] == hello.python
     assert done.facts["onnxruntime"] == hello.onnxruntime
     canary = [value for name, value in done.facts.items() if name.startswith("canary_")]
     assert [type(value) for value in canary] == [int] * 4 * (kind == "measure")
+    settled = [name for name in done.facts if name.startswith("settle_") and not name.endswith("_reason")]
+    assert len(settled) == 4 * (kind == "measure")
     absent = done.facts["options"]["absent"]
     assert all(reason for reason in absent.values())
 

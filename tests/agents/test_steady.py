@@ -40,12 +40,6 @@ def p95_bias(name: str, count: int) -> float:
 
 @pytest.mark.parametrize("name", RESTING)
 def test_the_reported_median_is_that_of_a_model_at_rest(name: str) -> None:
-    assert p95_bias(name, FEW) <= BIAS_MAX
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", RESTING)
-def test_the_reported_median_is_that_of_a_model_at_rest_in_many_launches(name: str) -> None:
     assert p95_bias(name, MANY) <= BIAS_MAX
 
 
@@ -54,28 +48,36 @@ def unsteady(name: str, preset: str, count: int) -> int:
     return sum(settled.rest is not None and "spread" in settled.rest.broken for settled in found)
 
 
-@pytest.mark.parametrize("preset", ["standard", "ci"])
-def test_a_clock_that_hunts_is_never_steady(preset: str) -> None:
-    assert unsteady("hunting", preset, 12) == 12
+@pytest.mark.parametrize(("preset", "count"), [("standard", MANY), ("ci", FEW)])
+def test_a_clock_that_hunts_is_never_steady(preset: str, count: int) -> None:
+    assert unsteady("hunting", preset, count) >= 0.99 * count
 
 
-@pytest.mark.long
-def test_a_clock_that_hunts_is_never_steady_in_many_launches() -> None:
-    assert unsteady("hunting", "standard", MANY) >= 0.99 * MANY
+def ramps(*, heat: bool) -> list[Settled[int]]:
+    """Warm-ups of 12 to 130 s, so that slots begin long before the heat stands and after it."""
+    return [simulated("heat ramp", seed, heat=heat, warmup_max_s=12 + 0.6 * seed) for seed in range(MANY)]
 
 
-def heating_mc(settled: Settled[int]) -> float:
-    """By how much the simulated board heats in ten seconds when the slot begins."""
-    passed_s = settled.trial.timed.slot.t0_ns / SECOND
-    return parts.HEATING_C * 1000 * (math.exp(-passed_s / 60) - math.exp(-(passed_s + 10) / 60))
+def heats(settled: Settled[int]) -> bool:
+    """Whether the simulated board truly heats by more than 0.5 °C in 10 s, over the slot."""
+    slot = settled.trial.timed.slot
+    t0_s, t1_s = slot.t0_ns / SECOND, slot.t1_ns / SECOND
+    rise_c = parts.HEATING_C * (math.exp(-t0_s / 60) - math.exp(-t1_s / 60))
+    return rise_c / (t1_s - t0_s) > 0.05
+
+
+def steady_while_it_heats(found: list[Settled[int]]) -> int:
+    return sum(settled.rest is not None and settled.rest.steady for settled in found if heats(settled))
 
 
 def test_no_slot_is_steady_before_the_heat_stands() -> None:
-    found = [simulated("heat ramp", seed, heat=True) for seed in range(12)]
-    early = [settled for settled in found if heating_mc(settled) > 600 and settled.rest and settled.rest.steady]
-    assert early == []
-    blind = [simulated("heat ramp", seed) for seed in range(12)]
-    assert all(heating_mc(settled) > 600 for settled in blind), "without a sensor the latencies decide alone, too early"
+    found = ramps(heat=True)
+    assert 0.5 < sum(map(heats, found)) / MANY < 1, "slots on both sides of the gate"
+    assert steady_while_it_heats(found) == 0
+
+
+def test_without_a_sensor_the_latencies_decide_alone_and_too_early() -> None:
+    assert steady_while_it_heats(ramps(heat=False)) > 0.1 * MANY
 
 
 def test_a_fixed_warm_up_without_the_rule_misses_the_step() -> None:

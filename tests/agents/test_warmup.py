@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import theilslopes
 
 import warmup_support as parts
 from farm_agents import spec, warmup
@@ -22,7 +21,7 @@ def broken(*levels: float) -> tuple[str, ...]:
 
 
 def test_equal_windows_rest() -> None:
-    assert warmup.rest_of([3.0] * 12, RULE) == warmup.Rest(0.0, 0.0, 0.0, None, ())
+    assert warmup.rest_of([3.0] * 12, RULE) == warmup.Rest(0.0, 0.0, 0.0, None, None, ())
 
 
 def test_a_slow_fall_is_drift_and_tells_its_size() -> None:
@@ -50,22 +49,15 @@ def test_limits_are_reached_from_below() -> None:
     assert warmup.rest_of([0.0, 0.626], rule).broken == ("spread",)
 
 
-def test_the_slope_is_that_of_theil_and_sen() -> None:
-    rng = np.random.default_rng(5)
-    for count in (2, 5, 6, 12):
-        levels = rng.normal(size=count).tolist()
-        assert warmup.slope(levels) == pytest.approx(theilslopes(levels).slope, abs=1e-12)
-
-
 def test_heat_counts_only_where_it_is_known() -> None:
     assert warmup.rest_of([0.0] * 6, RULE, heat_mc=501.0).broken == ("heat",)
     assert warmup.rest_of([0.0] * 6, RULE, heat_mc=-501.0).broken == ("heat",)
     assert warmup.rest_of([0.0] * 6, RULE, heat_mc=500.0).broken == ()
-    assert warmup.heating_mc([40_000, 40_500, 41_000], 5 * SECOND) == pytest.approx(2000.0)
-    assert warmup.heating_mc([40_000, None, 41_000], 5 * SECOND) is None
-    assert warmup.heating_mc([40_000], 5 * SECOND) is None
-    assert warmup.heating_mc([], 0) is None
-    assert warmup.heating_mc([40_000, 41_000], 0) is None
+
+
+def test_cooling_that_slows_the_processor_down_is_no_rest() -> None:
+    assert warmup.rest_of([0.0] * 6, RULE, cooling=1).broken == ("cooling",)
+    assert warmup.rest_of([0.0] * 6, RULE, cooling=0).broken == ()
 
 
 @pytest.mark.parametrize(

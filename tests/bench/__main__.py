@@ -10,7 +10,24 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import command, connections, install, interrupt, lab, lanes, machine, output, pages, push, runner, writer
+from bench import (
+    command,
+    connections,
+    cost,
+    install,
+    interrupt,
+    lab,
+    lanes,
+    machine,
+    output,
+    pages,
+    push,
+    runner,
+    trust,
+    verdicts,
+    writer,
+)
+from bench.output import Json
 from bench.rows import Row, not_measured
 from farm_lab.places import LabError
 from farm_orchestrator.errors import FarmError
@@ -46,45 +63,62 @@ BENCHES = (
     Bench("demo", "`make demo`", install.demo),
     Bench("first-hour", "README to the first verdict", install.first_hour),
     Bench("footprint", "installed footprint", install.footprint),
+    Bench("cost", "cost of the statistics", cost.statistics),
+    Bench("trust", "A/A and A/B on this machine", trust.quiet),
+    Bench("trust-load", "A/A and A/B under load", trust.loaded),
+    Bench("verdict-time", "12 variants to a verdict", verdicts.three_presets),
 )
 
 
 def main() -> int:
     asked = _arguments()
-    rows = list(_rows(asked.only or [bench.name for bench in BENCHES], asked.rounds))
     described = machine.describe()
-    output.save(rows, described)
-    table = output.table(rows, described)
+    found = list(_documents(asked.names, asked.rounds, described))
+    documents = (
+        output.merged(output.saved(described), found, [bench.name for bench in BENCHES]) if asked.keep else found
+    )
+    output.save(documents)
+    table = output.table(documents, described)
     print(table)  # noqa: T201  # a table on stdout is what this command is for
     if asked.readme:
         output.into_readme(table)
-    return 1 if any(row.ok is None for row in rows) else 0
+    return 1 if any(document["ok"] is None for document in found) else 0
 
 
 def _arguments() -> argparse.Namespace:
+    """`names`: of the benches that are wanted."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [bench.name for bench in BENCHES]
-    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    some.add_argument("--skip", nargs="+", choices=names, metavar="NAME", default=[], help="all but these")
+    parser.add_argument("--keep", action="store_true", help="the rows of the others as this machine had them last")
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="rounds of each row  [%(default)s]")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
     asked = parser.parse_args()
+    asked.names = asked.only or [name for name in names if name not in asked.skip]
     if asked.rounds < 1:
         parser.error("--rounds: at least one")
-    if asked.only and asked.readme:
-        parser.error("--readme takes the whole table, --only a part of it")
+    if asked.readme and not asked.keep and asked.names != names:
+        parser.error("--readme takes the whole table: with --only or --skip it needs --keep")
     return asked
 
 
-def _rows(names: Sequence[str], rounds: int) -> Iterator[Row]:
+def _documents(names: Sequence[str], rounds: int, described: str) -> Iterator[Json]:
     """One broken bench costs its own rows."""
     for bench in BENCHES:
         if bench.name in names:
             sys.stderr.write(f"{bench.title} ...\n")
             with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                try:
-                    yield from bench.rows(Path(folder), rounds)
-                except TROUBLE as error:
-                    yield not_measured(bench.title, f"{type(error).__name__}: {error}")
+                for row in _measured(bench, Path(folder), rounds):
+                    yield output.document(row, described, bench.name)
+
+
+def _measured(bench: Bench, folder: Path, rounds: int) -> Sequence[Row]:
+    try:
+        return bench.rows(folder, rounds)
+    except TROUBLE as error:
+        return [not_measured(bench.title, f"{type(error).__name__}: {error}")]
 
 
 if __name__ == "__main__":

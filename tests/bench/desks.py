@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from run_support import DIGITS, QUICK, Desk, heard, nothing_left, wait_for
+from run_support import DIGITS, QUICK, Desk, Said, heard, nothing_left, wait_for
 
 DEMO = ("run", "--variants", DIGITS, *QUICK)
 
@@ -16,6 +16,19 @@ DEMO = ("run", "--variants", DIGITS, *QUICK)
 def new_desk(folder: Path) -> Desk:
     folder.mkdir(parents=True)
     return Desk(folder)
+
+
+def results(desk: Desk, within_s: float, *arguments: str | Path, codes: frozenset[int] = frozenset({0})) -> Any:
+    """results.json of a run that may take its time. Raises RuntimeError where it ended with another code."""
+    command = desk.start("run", *arguments, "--json", "-q")
+    try:
+        said = Said(0, *command.communicate(timeout=within_s))
+    except subprocess.TimeoutExpired:
+        leave(desk, command)
+        raise
+    if command.returncode not in codes:
+        raise RuntimeError(f"farm run ended with {command.returncode}: {said.err[-500:]}")
+    return said.results
 
 
 def starts(desk: Desk) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ class Journals:
 
 def one_run(folder: Path) -> Journals:
     desk = new_desk(folder)
-    with lab(desk, BOARDS):
+    with lab(desk, BOARDS, sleep_s=SLEEP_S):
         said = desk.farm(*RUN)
         if said.code != 0:
             raise RuntimeError(f"farm run ended with {said.code}: {said.err[-500:]}")
@@ -65,14 +65,14 @@ def one_run(folder: Path) -> Journals:
 
 
 @contextmanager
-def lab(desk: Desk, boards: int) -> Iterator[None]:
-    """Synthetic boards; each launch takes SLEEP_S on them."""
+def lab(desk: Desk, boards: int, **truth: object) -> Iterator[None]:
+    """Synthetic boards, and what is true of them beside the defaults."""
     up = desk.farm("lab", "up", "-n", str(boards), "--load", "synthetic")
     try:
         if up.code != 0:
             raise RuntimeError(f"farm lab up: {up.err[-500:]}")
-        truth = desk.state / "lab" / "truth.json"
-        truth.write_text(json.dumps({**json.loads(truth.read_text()), "sleep_s": SLEEP_S}))
+        file = desk.state / "lab" / "truth.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **truth}))
         yield
     finally:
         desk.farm("lab", "down")

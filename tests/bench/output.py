@@ -10,20 +10,36 @@ from typing import Any
 from bench.rows import Bound, Row
 from run_support import ROOT
 
+Json = dict[str, Any]
 RESULTS = ROOT / "bench" / "results.json"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 WORDS = {True: "yes", False: "**no**", None: "not measured"}
 
 
-def save(rows: Sequence[Row], machine: str) -> None:
+def save(documents: Sequence[Json]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([document(row, machine) for row in rows], indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(list(documents), indent=1) + "\n", encoding="utf-8")
 
 
-def table(rows: Sequence[Row], machine: str) -> str:
+def saved(machine: str) -> list[Json]:
+    """What was measured on this machine before."""
+    before: list[Json] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    return [document for document in before if document["machine"] == machine]
+
+
+def merged(before: Sequence[Json], found: Sequence[Json], order: Sequence[str]) -> list[Json]:
+    """The new rows, and the earlier ones of benches that have none, in the order of the table."""
+    again = {document["bench"] for document in found}
+    kept = [document for document in before if document.get("bench") not in again]
+    return sorted(
+        (each for each in (*kept, *found) if each.get("bench") in order), key=lambda each: order.index(each["bench"])
+    )
+
+
+def table(documents: Sequence[Json], machine: str) -> str:
     lines = ["| what | measured | bound | holds | against, and how |", "|---|--:|--:|---|---|"]
-    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
+    lines += [f"| {' | '.join(_cells(document))} |" for document in documents]
     return "\n".join([*lines, "", f"On {machine}. A figure in brackets is a 95 % interval of interleaved pairs."])
 
 
@@ -39,29 +55,30 @@ def replaced(readme: str, text: str) -> str:
     return marked.sub(lambda _: f"{BEGIN}\n{text}\n{END}", readme, count=1)
 
 
-def document(row: Row, machine: str) -> dict[str, Any]:
+def document(row: Row, machine: str, bench: str) -> Json:
     figure = row.figure
     interval = (figure.low, figure.high) if figure and figure.has_interval else (None, None)
     return {
-        "name": row.name, "value": figure.value if figure else None, "unit": row.unit, "versus": row.versus,
-        "bound": _bound(row.bound, row.unit) if row.bound else None, "ok": row.ok, "machine": machine,
-        "low": interval[0], "high": interval[1], "note": row.note,
+        "bench": bench, "name": row.name, "value": figure.value if figure else None, "unit": row.unit,
+        "versus": row.versus, "bound": _bound(row.bound, row.unit) if row.bound else None, "ok": row.ok,
+        "machine": machine, "low": interval[0], "high": interval[1], "note": row.note,
     }  # fmt: skip
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    holds = WORDS[row.ok] if row.bound or row.ok is None else ""
-    how = "; ".join(text for text in (row.versus, row.note) if text)
-    bound = _bound(row.bound, row.unit) if row.bound else ""
-    return tuple(text.replace("|", "\\|").replace("\n", " ") for text in (row.name, _figure(row), bound, holds, how))
+def _cells(document: Json) -> tuple[str, ...]:
+    bound, ok = document["bound"] or "", document["ok"]
+    holds = WORDS[ok] if bound or ok is None else ""
+    how = "; ".join(text for text in (document["versus"], document["note"]) if text)
+    cells = (document["name"], _figure(document), bound, holds, how)
+    return tuple(text.replace("|", "\\|").replace("\n", " ") for text in cells)
 
 
-def _figure(row: Row) -> str:
-    if row.figure is None:
+def _figure(document: Json) -> str:
+    if document["value"] is None:
         return ""
-    text = f"{_number(row.figure.value)} {row.unit}"
-    if row.figure.has_interval:
-        text += f" [{_number(row.figure.low)}, {_number(row.figure.high)}]"
+    text = f"{_number(document['value'])} {document['unit']}"
+    if document["low"] is not None:
+        text += f" [{_number(document['low'])}, {_number(document['high'])}]"
     return text
 
 

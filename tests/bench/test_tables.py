@@ -59,19 +59,19 @@ def test_a_bound_holds_when_the_interval_reaches_it(bound: Bound | None, figure:
 
 def test_the_document_has_the_fields_that_are_promised() -> None:
     row = measured("push", Figure(1.4, 1.35, 1.5, "10 pairs"), "x", at_least(1.3), versus="scp")
-    assert output.document(row, "a machine") == {
-        "name": "push", "value": 1.4, "unit": "x", "versus": "scp", "bound": ">= 1.3 x", "ok": True,
+    assert output.document(row, "a machine", "push") == {
+        "bench": "push", "name": "push", "value": 1.4, "unit": "x", "versus": "scp", "bound": ">= 1.3 x", "ok": True,
         "machine": "a machine", "low": 1.35, "high": 1.5, "note": "10 pairs",
     }  # fmt: skip
 
 
 def test_what_could_not_be_measured_is_null_and_says_why() -> None:
     row = not_measured("runner against LoadGen", "ModuleNotFoundError: mlperf_loadgen")
-    document = json.loads(json.dumps(output.document(row, "a machine")))
+    document = json.loads(json.dumps(output.document(row, "a machine", "loadgen")))
     assert document["value"] is None
     assert document["ok"] is None
     assert "mlperf_loadgen" in document["note"]
-    assert "not measured" in output.table([row], "a machine")
+    assert "not measured" in output.table([document], "a machine")
 
 
 def test_the_table_shows_value_interval_bound_and_word() -> None:
@@ -79,9 +79,19 @@ def test_the_table_shows_value_interval_bound_and_word() -> None:
         measured("ratio", Figure(1.051, 1.02, 1.1, "8 pairs"), "x", at_most(1.01), versus="C | ours"),
         measured("size", exactly(683.44), "MB"),
     ]
-    lines = output.table(rows, "a machine").splitlines()
+    documents = [output.document(row, "a machine", "some") for row in rows]
+    lines = output.table(documents, "a machine").splitlines()
     assert lines[2] == "| ratio | 1.051 x [1.020, 1.100] | <= 1.01 x | **no** | C \\| ours; 8 pairs |"
     assert lines[3] == "| size | 683.4 MB |  |  |  |"
+
+
+def test_rows_that_were_not_measured_again_keep_their_place() -> None:
+    def rows(bench: str, *values: float) -> list[output.Json]:
+        return [output.document(measured(bench, exactly(value), "s"), "a machine", bench) for value in values]
+
+    before = [*rows("a", 1), *rows("b", 2, 3), *rows("c", 4), *rows("gone", 5)]
+    merged = output.merged(before, rows("b", 6), ("a", "b", "c"))
+    assert [(each["bench"], each["value"]) for each in merged] == [("a", 1), ("b", 6), ("c", 4)]
 
 
 def test_only_the_marked_part_of_the_readme_is_replaced() -> None:

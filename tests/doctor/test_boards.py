@@ -1,11 +1,18 @@
 """Every broken board is named with its cause and its mend, and nothing else is held against it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from clinic_support import Clinic
-from doctor_support import Said
+from doctor_support import Said, told
+from farm_orchestrator.cli.doctor import Group
+from farm_orchestrator.doctor import Finding, State
+
+LONG = Finding(
+    "b", "pinning", State.FAULT, "no", None, "on the board: `echo " + "x" * 90 + " | sudo tee /etc/y`, then wait"
+)
 
 # board, check, state, what the line says, what its mend says
 BROKEN = [
@@ -104,3 +111,16 @@ def test_the_doctor_leaves_nothing_behind(healthy: tuple[Path, Said]) -> None:
     assert not (folder / "runs").exists()
     for board in (folder / "lab" / "boards").iterdir():
         assert list((board / "base").iterdir()) == []
+
+
+def test_a_command_is_never_broken_and_the_rest_fits(clinic: Clinic) -> None:
+    found = [Finding(**{**each, "state": State(each["state"])}) for each in clinic.said.found]
+    lines = told(Group([LONG]), Group(found)).splitlines()
+    assert "`echo " + "x" * 90 + " | sudo tee /etc/y`," in "\n".join(lines)
+    assert [line for line in lines if len(line) > 80 and "`" not in line and "/" not in line] == []
+
+
+def test_json_is_all_that_is_printed(healthy: tuple[Path, Said]) -> None:
+    said = healthy[1]
+    assert said.err == ""
+    assert json.loads(json.dumps(said.found)) == said.found

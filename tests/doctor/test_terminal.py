@@ -1,7 +1,5 @@
 """What a person sees: at 80 columns, with many boards, through a pipe, from a hostile board."""
 
-import io
-import json
 import os
 import re
 import subprocess
@@ -9,11 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from clinic_support import Clinic
-from doctor_support import Said
-from farm_orchestrator.cli import call, doctor
+from doctor_support import told
+from farm_orchestrator.cli import call
 from farm_orchestrator.cli.doctor import Group
 from farm_orchestrator.doctor import Finding, State
 
@@ -21,18 +17,8 @@ WELL = Finding("b", "base", State.OK, "/x", None, None)
 HOT = Finding(
     "b", "temperature", State.WARNING, "79 °C, it slows down at 80 °C", "a hot start is slower", "let it cool"
 )
-LONG = Finding(
-    "b", "pinning", State.FAULT, "no", None, "on the board: `echo " + "x" * 90 + " | sudo tee /etc/y`, then wait"
-)
 EXCERPT = Finding("b", "inventory", State.FAULT, "i.yaml:2:3: no\n  2 |   a\n    |   ^", None, "mend `it`")
 EVIL = Finding("b", "banner", State.WARNING, "\x1b[2Jhello\x07", "\x1b]0;x\x07", "no")
-
-
-def told(*groups: Group) -> str:
-    out = io.StringIO()
-    console = Console(file=out, width=80, highlight=False, markup=False, emoji=False)
-    doctor.tell(console, groups)
-    return out.getvalue()
 
 
 def test_each_line_says_state_check_and_what_then_why_then_the_mend() -> None:
@@ -49,13 +35,6 @@ def test_each_line_says_state_check_and_what_then_why_then_the_mend() -> None:
 
 def test_among_many_boards_what_is_well_is_one_line() -> None:
     assert told(Group([WELL, HOT, WELL], brief=True)).splitlines()[-3] == "  ok       2 checks    base, base"
-
-
-def test_a_command_is_never_broken_and_the_rest_fits(clinic: Clinic) -> None:
-    found = [Finding(**{**each, "state": State(each["state"])}) for each in clinic.said.found]
-    lines = told(Group([LONG]), Group(found)).splitlines()
-    assert "`echo " + "x" * 90 + " | sudo tee /etc/y`," in "\n".join(lines)
-    assert [line for line in lines if len(line) > 80 and "`" not in line and "/" not in line] == []
 
 
 def test_the_caret_of_an_excerpt_stays_where_it_is() -> None:
@@ -83,9 +62,3 @@ def test_help_opens_with_init_doctor_run_report(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out.partition("Commands:")[2].split("\n")
     assert [row.split()[0] for row in shown if row.startswith("  ") and row[2:3].strip()][:4] == [
         "init", "doctor", "run", "report"]  # fmt: skip
-
-
-def test_json_is_all_that_is_printed(healthy: tuple[Path, Said]) -> None:
-    said = healthy[1]
-    assert said.err == ""
-    assert json.loads(json.dumps(said.found)) == said.found

@@ -20,7 +20,7 @@ def main() -> None:
         latency_ns = LATENCY_NS * (3 if job["model"]["file"].startswith("slow") else 1)
         say("samples", job, first=0, t0_ns=time.monotonic_ns(), latency_ns=[latency_ns] * 60)
     facts = {"n": 60, "wall_ns": 60 * LATENCY_NS, "cpu_ns": 60 * LATENCY_NS, "threads": 1}
-    say("done", job, facts={**facts, "slot_s": job["recipe"]["slot_s"]})
+    say("done", job, facts={**facts, "slot_s": job["recipe"]["slot_s"], "start": job["start"]})
 
 
 def say(msg: str, job: dict[str, str], **fields: object) -> None:

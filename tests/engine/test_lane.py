@@ -89,14 +89,34 @@ def test_labelled_rows_are_evaluated_once_and_their_outputs_are_kept_by_digest(t
     assert support.broken_promises(farm) == []
 
 
-def test_the_cool_down_lies_between_any_two_launches(tmp_path: Path) -> None:
-    farm = stand_in_farm(tmp_path, blocks=1, recipe=replace(support.TINY, cooldown_s=0.3))
+def test_the_board_settles_before_each_timed_launch_and_before_no_other(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=1, recipe=replace(support.TINY, cooldown_s=0.3, cooldown_max_s=60.0))
     with world_of(farm) as world:
         drained(world)
     lines = farm.journal("b0")
     pauses = [b["t_ns"] - a["t_ns"] for a, b in itertools.pairwise(lines) if b["event"] == "start"]
     assert len(pauses) == 4
-    assert min(pauses) >= 0.3e9
+    assert min(pauses[2:]) >= 0.3e9
+    settled = {phase: [row.facts.get("settle_s") for row in farm.rows(phase=phase)] for phase in (0, 3)}
+    assert settled[0] == [None, None, None]
+    assert all((seconds or 0) > 0 for seconds in settled[3])
+    assert support.broken_promises(farm) == []
+
+
+def test_a_later_launch_is_told_where_its_block_began(tmp_path: Path) -> None:
+    warm = tmp_path / "tree" / "sys" / "class" / "thermal" / "thermal_zone0"
+    warm.mkdir(parents=True)
+    (warm / "type").write_text("cpu-thermal\n")
+    (warm / "temp").write_text("45000\n")
+    recipe = replace(support.TINY, cooldown_s=0.01, cooldown_max_s=0.5)  # too short to see a rate
+    farm = stand_in_farm(tmp_path, blocks=2, recipe=recipe, sysroot=str(tmp_path / "tree"))
+    with world_of(farm) as world:
+        drained(world)
+    told = {(row.block, row.position): row.facts["start"] for row in farm.rows(phase=3)}
+    anywhere = {"low_mc": None, "high_mc": None, "cooling": False}
+    within = {"low_mc": 40_000, "high_mc": 50_000, "cooling": False}
+    assert told == {(3, 0): anywhere, (3, 1): within, (4, 0): anywhere, (4, 1): within}
+    assert [row.facts["start"] for row in farm.rows(phase=0)] == [anywhere] * 3
 
 
 def test_a_timed_launch_is_begun_before_the_one_before_it_is_written_down(tmp_path: Path) -> None:
@@ -109,8 +129,8 @@ def test_a_timed_launch_is_begun_before_the_one_before_it_is_written_down(tmp_pa
     assert support.broken_promises(farm) == []
 
 
-def test_with_a_cool_down_each_launch_is_written_down_first(tmp_path: Path) -> None:
-    farm = stand_in_farm(tmp_path, blocks=2, recipe=replace(support.TINY, cooldown_s=0.01))
+def test_where_the_board_settles_each_launch_is_written_down_first(tmp_path: Path) -> None:
+    farm = stand_in_farm(tmp_path, blocks=2, recipe=replace(support.TINY, cooldown_s=0.01, cooldown_max_s=60.0))
     with world_of(farm) as world:
         drained(world)
     rows = sorted(farm.rows(phase=3), key=lambda row: row.t0 or 0)

@@ -18,6 +18,7 @@ from farm_orchestrator.reconcile import reconcile
 from redis_support import PrivateRedis
 
 EARLIER = {"after_requeue": "after_claim"}  # nothing is queued again before a worker died with a launch in hand
+WITH_OUTPUTS = "artefact_put"  # the stand-in gives none
 PLACES = [(name, ("folder", "redis")[index % 2]) for index, name in enumerate(failpoint.NAMES)]
 
 
@@ -27,9 +28,10 @@ def until_dead(farm: Farm, engine: Engine) -> int:
     return int(engine.worker.returncode)
 
 
-def held(folder: Path, broker_url: str | None = None) -> Farm:
-    """A farm whose timed launches do not end before `release`."""
-    farm = make_farm(folder, blocks=1, broker_url=broker_url, python=support.stand_in(folder / "stand-in"))
+def held(folder: Path, broker_url: str | None = None, boards: int = 1) -> Farm:
+    """A farm; the timed launches of b0 do not end before `release`."""
+    python = support.stand_in(folder / "stand-in")
+    farm = make_farm(folder, boards=boards, blocks=1, broker_url=broker_url, python=python)
     farm.hold("b0").parent.mkdir(parents=True)
     farm.hold("b0").touch()
     return farm
@@ -50,7 +52,8 @@ def test_a_worker_that_dies_at_a_failpoint_leaves_a_run_that_the_next_one_finish
 ) -> None:
     """What dies does not know its broker: each of the two carries half of the failpoints."""
     url = None if carrier == "folder" else request.getfixturevalue("redis_server").url
-    farm = make_farm(tmp_path, blocks=1, broker_url=url)
+    python = sys.executable if name == WITH_OUTPUTS else support.stand_in(tmp_path / "stand-in")
+    farm = make_farm(tmp_path, blocks=1, broker_url=url, python=python)
     deaths = [place for place in (EARLIER.get(name), name) if place]
     monkeypatch.setenv("FAILPOINT", deaths[0])
     with running(farm) as engine:
@@ -95,7 +98,7 @@ def test_a_stopped_worker_that_wakes_up_after_its_lease_commits_nothing(tmp_path
 
 
 def test_a_hint_lost_with_the_whole_broker_is_sent_again(tmp_path: Path, broker_url: str | None) -> None:
-    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url)
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url, python=support.stand_in(tmp_path / "stand-in"))
     with running(farm) as engine:
         engine.worker.send_signal(signal.SIGSTOP)
         reconcile(farm.store, farm.kick())
@@ -106,10 +109,11 @@ def test_a_hint_lost_with_the_whole_broker_is_sent_again(tmp_path: Path, broker_
 
 
 def test_a_broker_wiped_in_the_middle_of_a_launch_disturbs_nothing(tmp_path: Path, broker_url: str | None) -> None:
-    farm = make_farm(tmp_path, boards=2, blocks=1, broker_url=broker_url)
+    farm = held(tmp_path, broker_url, boards=2)
     with running(farm) as engine:
-        wait_for(lambda: farm.rows(state=State.RUNNING), "a launch", tend(farm, engine))
+        until_measuring(farm, engine)
         wipe(farm)
+        release(farm)
         finish(farm, engine)
     assert farm.rows(state=State.LOST) == []
     assert support.broken_promises(farm) == []
@@ -129,19 +133,20 @@ def wipe(farm: Farm) -> None:
 def test_a_redis_that_is_killed_and_comes_back_empty_disturbs_nothing(
     tmp_path: Path, redis_server: PrivateRedis
 ) -> None:
-    farm = make_farm(tmp_path, boards=2, blocks=2, broker_url=redis_server.url)
+    farm = held(tmp_path, redis_server.url, boards=2)
     with running(farm) as engine:
-        wait_for(lambda: farm.rows(state=State.RUNNING), "a launch", tend(farm, engine))
+        until_measuring(farm, engine)
         redis_server.kill()
         assert not farm.kick()("b0"), "a dead broker takes no hint"
         redis_server.start()
         engine.worker.kill()
+        release(farm)
         finish(farm, engine)
     assert support.broken_promises(farm) == []
 
 
 def test_a_hint_that_was_taken_by_a_worker_that_dies_is_sent_again(tmp_path: Path, broker_url: str | None) -> None:
-    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url)
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url, python=support.stand_in(tmp_path / "stand-in"))
     with running(farm) as engine:
         engine.worker.send_signal(signal.SIGSTOP)
         reconcile(farm.store, farm.kick())
@@ -151,7 +156,7 @@ def test_a_hint_that_was_taken_by_a_worker_that_dies_is_sent_again(tmp_path: Pat
 
 
 def test_a_hint_that_is_too_old_is_dropped_and_sent_again(tmp_path: Path, broker_url: str | None) -> None:
-    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url)
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url, python=support.stand_in(tmp_path / "stand-in"))
     app = make_app(farm.settings.broker, farm.home)
 
     def late(board: str) -> bool:

@@ -171,6 +171,14 @@ def test_the_time_of_a_slot_passes_while_it_is_invented(truth: Path) -> None:
     assert time.monotonic() - start >= slot_s >= RECIPE["slot_s"]
 
 
+def test_what_a_launch_takes_beside_its_slot_passes_too(truth: Path) -> None:
+    truth.write_text(json.dumps({"ms": {"fast": 0.5}, "own_s": 0.3}))
+    start = time.monotonic()
+    lines = run_alone(job("fast"), truth)
+    slot_s = taken("7.1", "measure", lines).end.facts["wall_ns"] / 1e9
+    assert time.monotonic() - start >= 0.3 + slot_s
+
+
 def test_a_launch_can_be_made_to_take_an_exact_time_from_the_start_of_its_process(truth: Path) -> None:
     truth.write_text(json.dumps({"sleep_s": 0.4}))
     for kind, rows in (("measure", None), ("evaluate", None), ("evaluate", 8)):

@@ -9,9 +9,13 @@ from farm_agents.sysfs import Sysfs
 from farm_lab import tree
 
 
+def make(root: Path, name: str, cpus: int) -> None:
+    tree.replay(root, tree.generic(name, cpus), name)
+
+
 @pytest.fixture
 def board(tmp_path: Path) -> Sysfs:
-    tree.make(tmp_path, "vb007", 4)
+    make(tmp_path, "vb007", 4)
     return Sysfs(str(tmp_path))
 
 
@@ -46,7 +50,7 @@ def test_power_is_voltage_times_current(board: Sysfs) -> None:
 
 def test_identity_is_the_boards_own_and_ends_as_the_device_tree_ends(tmp_path: Path) -> None:
     for name in ("vb001", "vb002"):
-        tree.make(tmp_path / name, name, 1)
+        make(tmp_path / name, name, 1)
     model, machine = "sys/firmware/devicetree/base/model", "etc/machine-id"
     assert (tmp_path / "vb001" / model).read_bytes().endswith(b"vb001\0")
     assert (tmp_path / "vb001" / machine).read_text() != (tmp_path / "vb002" / machine).read_text()
@@ -54,12 +58,12 @@ def test_identity_is_the_boards_own_and_ends_as_the_device_tree_ends(tmp_path: P
 
 
 def test_one_cpu_is_a_range_of_one(tmp_path: Path) -> None:
-    tree.make(tmp_path, "vb001", 1)
+    make(tmp_path, "vb001", 1)
     assert Sysfs(str(tmp_path)).text("sys/devices/system/cpu/online") == "0"
 
 
 def test_making_a_tree_again_restores_it(tmp_path: Path) -> None:
-    tree.make(tmp_path, "vb001", 2)
+    make(tmp_path, "vb001", 2)
     (tmp_path / "sys/devices/virtual/thermal/thermal_zone0/temp").write_text("broken")
-    tree.make(tmp_path, "vb001", 2)
+    make(tmp_path, "vb001", 2)
     assert sysfs.temp_mc(Sysfs(str(tmp_path))) == 40_000

@@ -11,6 +11,7 @@ import pytest
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import FLOOR, PRESETS, Limits
 from farm_orchestrator.plan import NO_PAST, TRIED, Costs, Plan, Wish, estimate_s, first_fitting, make_plan, possible
+from farm_orchestrator.plan.estimate import launch_s
 from plan_support import AGENT, make, variant
 
 NOW = 1_000_000.0
@@ -47,7 +48,7 @@ def preset(plan: Plan) -> str:
         (60, PAIR, "standard"),
         (5, PAIR, "ci"),
         (1, PAIR, "quick"),
-        (60, TWELVE, "standard"),
+        (70, TWELVE, "standard"),
         (35, TWELVE, "ci"),
         (10, TWELVE, "quick"),
     ],
@@ -64,24 +65,26 @@ def test_the_most_thorough_preset_that_fits_is_taken(minutes: float, names: tupl
 def test_what_fits_is_told_where_nothing_does() -> None:
     with pytest.raises(UsageError) as error:
         fitted(120.0, TWELVE)
-    assert "do not fit into 2 min 00 s: standard takes about 50 min on b0, ci takes about 22 min" in error.value.text
-    assert error.value.mend == "what would fit: --time 5m (preset quick), or fewer variants or thread counts"
-    assert preset(fitted(5 * 60.0, TWELVE)) == "quick"
+    assert (
+        "do not fit into 2 min 00 s: standard takes about 1 h 07 min on b0, ci takes about 34 min" in error.value.text
+    )
+    assert error.value.mend == "what would fit: --time 4m (preset quick), or fewer variants or thread counts"
+    assert preset(fitted(4 * 60.0, TWELVE)) == "quick"
 
 
 def test_a_preset_that_was_asked_for_is_the_only_one_tried_and_the_refusal_names_another_that_fits() -> None:
     with pytest.raises(UsageError) as error:
-        fitted(25 * 60.0, TWELVE, presets=("standard",))
-    assert "standard takes about 50 min" in error.value.text
+        fitted(40 * 60.0, TWELVE, presets=("standard",))
+    assert "standard takes about 1 h 07 min" in error.value.text
     assert "ci takes" not in error.value.text
-    assert "--time 50m (preset standard), or --preset ci (about 22 min), or fewer" in str(error.value.mend)
-    assert preset(fitted(50 * 60.0, TWELVE, presets=("standard",))) == "standard"
+    assert "--time 67m (preset standard), or --preset ci (about 34 min), or fewer" in str(error.value.mend)
+    assert preset(fitted(67 * 60.0, TWELVE, presets=("standard",))) == "standard"
 
 
 def test_the_time_is_for_each_board_and_the_slowest_decides() -> None:
     boards = ("b0", "b1", "b2")
     assert preset(fitted(600.0, boards=boards)) == preset(fitted(600.0)) == "standard"
-    slow = {("b1", "standard"): 90.0}
+    slow = {("b1", "standard", "burst"): 90.0}
     plan = fitted(600.0, boards=boards, costs=slow)
     assert preset(plan) == "ci"
     with pytest.raises(UsageError, match="standard takes about 24 min on b1"):
@@ -91,10 +94,12 @@ def test_the_time_is_for_each_board_and_the_slowest_decides() -> None:
 def test_a_board_s_own_past_says_what_a_launch_costs_there() -> None:
     quick = make(TWELVE, preset="standard").parts[0]
     known = estimate_s(quick)
-    fast = estimate_s(quick, {("b0", "standard"): 20.0})
+    fast = estimate_s(quick, {("b0", "standard", "burst"): launch_s(PRESETS["standard"]) - 7.5})
     assert known - fast == pytest.approx(8 * 13 * 7.5)
-    assert estimate_s(quick, {("b0", "quick"): 3.3}) - known == pytest.approx(4 * 13 * 1.0), "its screening blocks"
-    assert estimate_s(quick, {("another", "standard"): 1.0}) == known
+    short = {("b0", "quick", "burst"): launch_s(PRESETS["quick"]) + 1.0}
+    assert estimate_s(quick, short) - known == pytest.approx(4 * 13 * 1.0), "its screening blocks"
+    assert estimate_s(quick, {("another", "standard", "burst"): 1.0}) == known
+    assert estimate_s(quick, {("b0", "standard", "sustained"): 1.0}) == known
 
 
 def test_until_is_the_time_that_is_left() -> None:

@@ -292,3 +292,11 @@ def test_a_failure_in_a_short_block_is_one_at_its_point_only() -> None:
     )
     slots = next_slots(part, rows)
     assert {slot.point for slot in slots if slot.variant == "v01"} == {point.key for point in part.points} - {here}
+
+
+@pytest.mark.parametrize("told", ["much", -5, [], {}, True, float("nan")])
+def test_a_memory_that_is_no_amount_is_not_known(told: Any) -> None:
+    part = part_with(peak_memory="50MB")
+    rows = screening(part, {"v01": 5.0})
+    rows = changed(rows, lambda each: each.phase == Phase.SCREEN, facts={"peak_memory": told})
+    assert gone(part, rows) == {}

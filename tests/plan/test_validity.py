@@ -169,6 +169,33 @@ def test_a_launch_that_began_at_another_temperature_drops_the_block() -> None:
     assert cause(arms({}, {"temp_mc_launch": 49_900}, {"temp_mc_launch": 40_100})) is None
 
 
+CALIBRATED = Calibration(20, 0.001, 0.0015, 0.004, "quiet", None, idle_mc=43_000.0)
+
+
+def test_a_calibrated_board_is_held_to_two_degrees_where_launches_wait_for_it() -> None:
+    rows = arms({"settle_temp_mc": 44_000}, {"settle_temp_mc": 46_500})
+    assert cause(rows) is None
+    found = block_cause(rows, "drop", cooled=True, calibration=CALIBRATED)
+    assert found is not None
+    assert (found.name, found.drops) == ("HOT_START", True)
+    assert found.text == "v01 began at 46 °C, v00 at 44 °C. Allowed apart: 2 °C."
+    assert block_cause(rows, "drop", cooled=False, calibration=CALIBRATED) is None
+
+
+def test_where_the_board_had_settled_counts_and_not_where_the_process_began() -> None:
+    rows = arms({"settle_temp_mc": 45_000}, {"settle_temp_mc": 45_500, "temp_mc_launch": 60_000})
+    assert cause(rows) is None
+
+
+def test_a_launch_that_never_came_into_its_band_drops_the_block_however_alike_they_began() -> None:
+    hot = {"settle_temp_mc": 60_000, "settle_broken": ["band", "rate"], "settle_s": 300.0}
+    found = block_cause(arms(hot, hot), "drop", cooled=True, calibration=CALIBRATED)
+    assert found is not None
+    assert (found.name, found.drops) == ("HOT_START", True)
+    assert found.text == "v00 began at 60 °C, outside the temperatures at which it may begin, after 300 s of rest."
+    assert cause(arms({**hot, "settle_broken": ["rate"]}, hot | {"settle_broken": []})) is None
+
+
 def test_where_launches_do_not_wait_for_the_board_to_cool_a_hot_start_is_written_down() -> None:
     found = cause(arms({}, {"temp_mc_launch": 60_000}), cooled=False)
     assert found is not None

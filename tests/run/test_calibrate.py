@@ -12,27 +12,35 @@ from run_support import DIGITS, QUICK, Desk, heard, started, wait_for
 AGAINST_ITSELF = ("boards", "calibrate", "local", "--preset", "quick")
 
 
-def test_runs_add_up_over_two_calls_and_the_default_holds_below_twenty(desk: Desk) -> None:
-    first = desk.farm(*AGAINST_ITSELF, "--runs", "1", "--json")
-    assert first.code == 0, first.err
-    (local,) = json.loads(first.out)
-    assert (local["board"], local["runs"], local["bias"], local["floor"]) == ("local", 1, None, None)
+def test_runs_of_one_board_add_up_the_default_holds_below_twenty_and_an_interrupted_run_counts_for_nothing(
+    desk: Desk,
+) -> None:
+    keep(desk, {"board": "rpi5"}, runs=1)
+    added = desk.farm(*AGAINST_ITSELF, "--runs", "1", "--json")
+    assert added.code == 0, added.err
+    (local,) = json.loads(added.out)
+    assert (local["board"], local["bias"], local["floor"]) == ("local", None, None)
+    assert local["runs"] == 1, "the one that was kept is of another board"
     assert local["launch_sd"] >= 0
     assert {each["preset"] for each in local["sees"]} == {"quick", "ci", "standard"}
-    second = desk.farm(*AGAINST_ITSELF, "--runs", "1", "--variant", DIGITS / "int8.onnx")
-    assert second.code == 0, second.err
-    assert "local: not calibrated: 2 of 20 A/A runs are there; the default floor holds" in second.out
-    assert "int8.onnx against itself" in second.err
-    assert "2 of 20 runs" in desk.farm("boards", "ls").out
-    runs = kept(desk)["runs"]
-    assert [each["run"] for each in runs] == [folder.name for folder in desk.runs()]
+    done = sum(row["state"] == "done" for row in desk.launches())
+    second = desk.start(*AGAINST_ITSELF, "--runs", "1", "--variant", DIGITS / "int8.onnx")
+    wait_for(started(desk, done + 5), "a block of the second run")
+    second.send_signal(signal.SIGINT)
+    said = heard(second)
+    assert said.code == 130
+    assert "the same command goes on" in said.err
+    assert "local: not calibrated: 1 of 20 A/A runs are there; the default floor holds" in said.out
+    assert "int8.onnx against itself" in said.err
+    assert "1 of 20 runs" in desk.farm("boards", "ls").out
+    assert [each["run"] for each in kept(desk)["runs"]] == ["r0", desk.runs()[0].name]
     seeds = [json.loads((folder / "plan.json").read_text())["seed"] for folder in desk.runs()]
     assert seeds == [1, 2]
+    page = (desk.runs()[1] / "report.html").read_text()
+    assert "1 of 20 A/A runs are there" in page  # those that it could know of: the board is still the same
     rows = [row for row in desk.launches() if row["phase"] == 3]
     assert {row["variant"] for row in rows} == {"a", "b"}
     assert len({row["sha256"] for row in rows}) == 2  # of each run one file
-    page = (desk.runs()[1] / "report.html").read_text()
-    assert "1 of 20 A/A runs are there" in page  # those that it could know of
 
 
 @pytest.mark.long
@@ -108,18 +116,18 @@ def test_a_file_that_is_no_calibration_stops_the_command_and_is_left_alone(desk:
     assert desk.runs() == []
 
 
-def keep(desk: Desk, of: dict[str, str]) -> None:
-    """20 runs that show hardly any bias, of a board of which nothing more is known."""
+def keep(desk: Desk, of: dict[str, str], runs: int = 20) -> None:
+    """So many runs that show hardly any bias, of a board of which nothing more is known."""
     facts = dict.fromkeys(("fingerprint", "machine", "model", "arch", "cpus", "onnxruntime", "site"))
-    runs = [
+    made = [
         {
             "run": f"r{number}", "created": 1.0, "preset": "ci", "seed": number, "of": {**facts, "board": "local", **of},
             "trial": {"estimate": 0.001 * (-1) ** number, "error": 0.0001, "launch_sd": 0.004, "blocks": 8},
         }
-        for number in range(20)
+        for number in range(runs)
     ]  # fmt: skip
     file(desk).parent.mkdir(parents=True, mode=0o700)
-    file(desk).write_text(json.dumps({"schema": "farm.calibration/1", "board": "local", "runs": runs}))
+    file(desk).write_text(json.dumps({"schema": "farm.calibration/1", "board": "local", "runs": made}))
 
 
 def file(desk: Desk) -> Path:

@@ -1,6 +1,5 @@
 """The command line: what it refuses, what it says, what it leaves alone."""
 
-import json
 import os
 import subprocess
 import sys
@@ -76,27 +75,6 @@ def test_a_dry_run_prints_plan_time_and_smallest_effect_and_leaves_nothing(desk:
     assert "6 variants x 1 board" in said.out
     assert "sees effects from" in said.out
     assert not desk.state.exists()
-
-
-def test_json_is_the_only_thing_on_stdout_and_one_bad_variant_stops_nobody(desk: Desk) -> None:
-    models = desk.folder / "models"
-    models.mkdir()
-    for name in ("fp32.onnx", "int8.onnx"):
-        (models / name).write_bytes((DIGITS / name).read_bytes())
-    (models / "page.onnx").write_text("<html>not found</html>")
-    (models / "half.onnx").write_bytes((DIGITS / "fp16.onnx").read_bytes()[:100_000])
-    said = desk.farm("run", models, *QUICK, "--json", "--out", "report")
-    results = json.loads(said.out)
-    assert said.code == 0
-    assert results["verdict"] == "measured"
-    states = {cell["variant"]: cell["state"] for cell in results["cells"]}
-    assert states == {"fp32": "measured", "int8": "measured", "page": "not_run", "half": "not_run"}
-    assert all(cell["reason"] for cell in results["cells"] if cell["state"] == "not_run")
-    assert results["counts"]["not_run"] == 2
-    assert json.loads((desk.folder / "report" / "results.json").read_text()) == results
-    strict = desk.farm("run", models, *QUICK, "--strict")
-    assert strict.code == 2
-    assert "page" in strict.err
 
 
 def test_a_state_folder_that_cannot_be_written_is_told(desk: Desk) -> None:

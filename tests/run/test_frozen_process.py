@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 
 from frozen_support import HELD_S, frozen
-from run_support import DIGITS, Desk, broken_promises, heard, nothing_left, started, wait_for
-
-RUN = ("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", "--preset", "quick", "--max-blocks", "8")
+from run_support import ONE, Desk, broken_promises, heard, nothing_left, started, wait_for
 
 
 def test_a_run_outlives_a_lock_of_8_s_and_says_who_holds_it(desk: Desk) -> None:
-    command = desk.start(*RUN)
+    command = desk.start(*ONE)
     wait_for(started(desk, 4), "some launches")
     with frozen(desk.state / "farm.db") as other:
         assert desk.farm("runs").code == 0, "reading needs no lock"

@@ -1,20 +1,30 @@
 """Every process may die at any moment; the run goes on, or is taken up again, and nothing is lost or doubled."""
 
 import json
-import os
 import shutil
 import signal
+from pathlib import Path
+from typing import Any
 
-from run_support import DIGITS, Desk, Said, broken_promises, heard, kill_worker, nothing_left, started, wait_for
+from run_support import ONE, TWO, Desk, Said, broken_promises, heard, kill_worker, nothing_left, started, wait_for
 
-RUN = ("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", "--preset", "quick", "--max-blocks", "8")
+RESUME = ("run", "--resume", "last")
 
 
-def resumed(desk: Desk) -> Said:
-    said = desk.farm("run", "--resume", "last")
-    assert said.code == 0, said.err
-    assert broken_promises(unfinished_left_out(desk)) == []
+def cut(desk: Desk, words: tuple[str | Path, ...], done: int, *signals: int) -> Said:
+    """A command that gets the signals once so many launches are done, and of which nothing is left."""
+    command = desk.start(*words)
+    wait_for(started(desk, done), f"{done} launches")
+    for each in signals:
+        command.send_signal(each)
+    said = heard(command)
+    wait_for(lambda: nothing_left(desk), "command, worker, agent and runner to end", 30)
     return said
+
+
+def results(desk: Desk) -> Any:
+    (folder,) = desk.runs()
+    return json.loads((folder / "results.json").read_text())
 
 
 def unfinished_left_out(desk: Desk) -> list[dict[str, object]]:
@@ -22,44 +32,31 @@ def unfinished_left_out(desk: Desk) -> list[dict[str, object]]:
     return [row for row in desk.launches() if row["state"] not in {"cancelled", "superseded"}]
 
 
-def test_ctrl_c_stops_writes_a_partial_report_and_names_the_way_on(desk: Desk) -> None:
-    command = desk.start(*RUN)
-    wait_for(started(desk, 6), "some launches")
-    command.send_signal(signal.SIGINT)
-    said = heard(command)
+def test_after_ctrl_c_a_second_one_and_kill_9_nothing_is_left_and_resume_goes_on(desk: Desk) -> None:
+    """One run, interrupted three times at later and later moments."""
+    said = cut(desk, TWO, 5, signal.SIGINT)
     assert said.code == 130
     assert f"farm run --resume {desk.runs()[0].name}" in said.out
-    results = json.loads((desk.runs()[0] / "results.json").read_text())
-    assert results["run"]["status"] == "partial"
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
-    resumed(desk)
-    assert json.loads((desk.runs()[0] / "results.json").read_text())["run"]["status"] == "complete"
-
-
-def test_a_second_ctrl_c_leaves_at_once_and_nothing_behind(desk: Desk) -> None:
-    command = desk.start(*RUN)
-    wait_for(started(desk, 6), "some launches")
-    command.send_signal(signal.SIGINT)
-    command.send_signal(signal.SIGTERM)  # two of one kind that arrive together are one
-    said = heard(command)
+    assert results(desk)["run"]["status"] == "partial"
+    said = cut(desk, RESUME, 9, signal.SIGINT, signal.SIGTERM)  # two of one kind that arrive together are one
     assert said.code == 130
     assert "Traceback" not in said.err
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
-    resumed(desk)
+    assert cut(desk, RESUME, 13, signal.SIGKILL).code == -signal.SIGKILL
+    said = desk.farm(*RESUME)
+    assert said.code == 0, said.err
+    assert broken_promises(unfinished_left_out(desk)) == []
+    assert results(desk)["run"]["status"] == "complete"
 
 
-def test_after_kill_9_of_the_command_nothing_runs_and_resume_goes_on(desk: Desk) -> None:
-    command = desk.start(*RUN)
-    wait_for(started(desk, 6), "some launches")
-    os.kill(command.pid, signal.SIGKILL)
-    heard(command)
-    wait_for(lambda: nothing_left(desk), "worker, agent and runner to end", 30)
-    resumed(desk)
-
-
-def test_a_worker_killed_and_a_broker_wiped_in_the_middle_cost_nothing(desk: Desk) -> None:
-    command = desk.start(*RUN)
-    wait_for(started(desk, 5), "some launches")
+def test_a_living_run_is_nobody_else_s_to_resume_and_a_dead_worker_and_a_wiped_broker_cost_it_nothing(
+    desk: Desk,
+) -> None:
+    command = desk.start(*TWO)
+    wait_for(started(desk, 3), "some launches")
+    said = desk.farm(*RESUME)
+    assert said.code == 2
+    assert "still being measured" in said.err
+    wait_for(started(desk, 5), "more launches")
     kill_worker(desk)
     shutil.rmtree(desk.state / "broker")
     said = heard(command)
@@ -68,19 +65,10 @@ def test_a_worker_killed_and_a_broker_wiped_in_the_middle_cost_nothing(desk: Des
     wait_for(lambda: nothing_left(desk), "all processes to end", 30)
 
 
-def test_resume_is_refused_while_the_command_lives(desk: Desk) -> None:
-    command = desk.start(*RUN)
-    wait_for(started(desk, 3), "some launches")
-    said = desk.farm("run", "--resume", "last")
-    assert said.code == 2
-    assert "still being measured" in said.err
-    assert heard(command).code == 0
-
-
 def test_two_commands_at_once_share_one_engine(desk: Desk) -> None:
-    first = desk.start(*RUN)
+    first = desk.start(*ONE)
     wait_for(started(desk, 3), "some launches")
-    second = desk.start(*RUN)
+    second = desk.start(*ONE)
     assert heard(first).code == 0
     assert heard(second).code == 0
     assert broken_promises(unfinished_left_out(desk)) == []

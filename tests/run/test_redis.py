@@ -1,16 +1,14 @@
 """The same run with its hints on a Redis that is killed and wiped in the middle."""
 
 from redis_support import PrivateRedis
-from run_support import DIGITS, Desk, broken_promises, heard, nothing_left, started, wait_for
-
-RUN = ("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", "--preset", "quick", "--max-blocks", "8")
+from run_support import ONE, Desk, broken_promises, heard, nothing_left, started, wait_for
 
 
 def test_a_redis_that_dies_with_all_it_knows_costs_nothing(desk: Desk) -> None:
     with PrivateRedis() as redis:
         (desk.folder / "farm.yaml").write_text(f"broker: {redis.url}\n")
-        command = desk.start(*RUN)
-        wait_for(started(desk, 5), "some launches")
+        command = desk.start(*ONE)
+        wait_for(started(desk, 3), "some launches")
         redis.kill()
         redis.start()
         said = heard(command)
@@ -22,7 +20,7 @@ def test_a_redis_that_dies_with_all_it_knows_costs_nothing(desk: Desk) -> None:
 
 def test_a_redis_that_is_not_there_is_told(desk: Desk) -> None:
     (desk.folder / "farm.yaml").write_text(f"broker: redis+socket://{desk.folder}/none\n")
-    said = desk.farm(*RUN)
+    said = desk.farm(*ONE)
     assert said.code == 4
     assert "Redis" in said.err
     assert "Traceback" not in said.err

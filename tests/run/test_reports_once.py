@@ -1,4 +1,4 @@
-"""A run is reported once: by its own command, or by the next one where that one died."""
+"""One run of two good and two bad variants: what its command says, and that it is reported once, whoever dies."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from farm_orchestrator import config
 from farm_orchestrator.config import Settings
 from farm_orchestrator.run import reports
 from farm_orchestrator.store import Store
-from run_support import DIGITS, Desk, heard, nothing_left, wait_for
+from run_support import DIGITS, QUICK, TWO, Desk, Said, heard, nothing_left, wait_for
 
-RUN = ("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", "--preset", "quick", "--max-blocks", "8")
 HEARD = "had ended without its report"
 UNREPORTED = "UPDATE run SET reported=0, word=NULL, attached_until=0 WHERE run=?"
 
@@ -34,17 +33,24 @@ def forget_report(desk: Desk) -> Path:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Said]:
     desk = Desk(tmp_path_factory.mktemp("measured"))
-    assert desk.farm(*RUN).code == 0
+    models = desk.folder / "models"
+    models.mkdir()
+    for name in ("fp32.onnx", "int8.onnx"):
+        shutil.copy(DIGITS / name, models)
+    (models / "page.onnx").write_text("<html>not found</html>")
+    (models / "half.onnx").write_bytes((DIGITS / "fp16.onnx").read_bytes()[:100_000])
+    said = desk.farm("run", models, *QUICK, "--json", "--out", "report")
+    assert said.code == 0, said.err
     wait_for(lambda: nothing_left(desk), "all processes to end", 30)
-    return desk
+    return desk, said
 
 
 @pytest.fixture
-def ended(measured: Desk, tmp_path: Path) -> Desk:
+def ended(measured: tuple[Desk, Said], tmp_path: Path) -> Desk:
     """A copy of the run's folder, to be changed."""
-    shutil.copytree(measured.folder, tmp_path / "desk")
+    shutil.copytree(measured[0].folder, tmp_path / "desk")
     return Desk(tmp_path / "desk")
 
 
@@ -62,15 +68,32 @@ def state(settings: Settings) -> Iterator[Store]:
 
 @pytest.mark.long
 def test_of_two_commands_at_once_one_builds_the_report_that_a_dead_one_left(desk: Desk) -> None:
-    assert desk.farm(*RUN).code == 0
+    assert desk.farm(*TWO).code == 0
     left = forget_report(desk)
-    both = [heard(command) for command in (desk.start(*RUN), desk.start(*RUN))]
+    both = [heard(command) for command in (desk.start(*TWO), desk.start(*TWO))]
     assert [said.code for said in both] == [0, 0]
     assert sum(said.err.count(HEARD) for said in both) == 1
     assert json.loads((left / "results.json").read_text())["run"]["status"] == "complete"
     assert (left / "report.html").exists()
     assert desk.farm("runs", "--json").out.count('"measured"') == 3
     wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+
+
+def test_json_is_the_only_thing_on_stdout_and_one_bad_variant_stops_nobody(measured: tuple[Desk, Said]) -> None:
+    desk, said = measured
+    results = said.results
+    assert results["verdict"] == "measured"
+    states = {cell["variant"]: cell["state"] for cell in results["cells"]}
+    assert states == {"fp32": "measured", "int8": "measured", "page": "not_run", "half": "not_run"}
+    assert all(cell["reason"] for cell in results["cells"] if cell["state"] == "not_run")
+    assert results["counts"]["not_run"] == 2
+    assert json.loads((desk.folder / "report" / "results.json").read_text()) == results
+
+
+def test_a_bad_variant_stops_those_who_ask_for_that(ended: Desk) -> None:
+    strict = ended.farm("run", ended.folder / "models", *QUICK, "--strict")
+    assert strict.code == 2
+    assert "page" in strict.err
 
 
 def test_who_comes_second_shows_what_the_first_one_built(ended: Desk, settings: Settings, state: Store) -> None:

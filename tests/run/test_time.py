@@ -1,5 +1,6 @@
 """`--time` and `--until`: what is promised before anything starts, and what is refused."""
 
+import shutil
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,20 +17,32 @@ PAIR = (DIGITS / "fp32.onnx", DIGITS / "int8.onnx")
 def test_a_dry_run_says_preset_blocks_screening_time_and_the_smallest_effect(desk: Desk) -> None:
     said = desk.farm("run", DIGITS, "--time", "1h", "--dry-run")
     assert said.code == 0, said.err
-    assert "preset standard: 8 to 40 blocks after a screening of 4 short ones, about 2" in said.out
+    assert "preset standard, burst: 8 to 40 blocks after a screening of 4 short ones, about 31 " in said.out
     assert "min at most of the 1 h 00 min given, sees effects from 2." in said.out
     said = desk.farm("run", DIGITS, "--time", "5m", "--dry-run")
-    assert "preset quick: 8 to 12 blocks, about 2 min of the 5 min given, sees effects from 2." in said.out
+    assert "preset quick, burst: 8 to 12 blocks, about 2 min of the 5 min given, sees effects from 2." in said.out
     said = desk.farm("run", *PAIR, "--time", "10m", "--preset", "ci", "--dry-run")
-    assert "preset ci: 8 to 20 blocks, about 3 min of the 10 min given" in said.out
+    assert "preset ci, burst: 8 to 20 blocks, about 5 min of the 10 min given" in said.out
     assert not desk.state.exists()
+
+
+def test_a_dry_run_says_how_long_an_open_gate_may_take_more(desk: Desk) -> None:
+    spec = desk.folder / "models"
+    spec.mkdir()
+    for name in PAIR:
+        shutil.copy(name, spec)
+    document = "baseline: fp32\nlimits: {latency_p50: +5%}\nship: [int8]\n"
+    (spec / "variants.yaml").write_text(document, encoding="utf-8")
+    said = desk.farm("run", spec, "--preset", "ci", "--dry-run")
+    assert "a gate that these blocks leave open is confirmed once by twice as many fresh ones, up to about" in said.out
+    assert "is confirmed" not in desk.farm("run", spec, "--preset", "quick", "--dry-run").out
 
 
 def test_what_does_not_fit_is_refused_with_what_would(desk: Desk) -> None:
     said = desk.farm("run", *PAIR, "--time", "20s", "--dry-run")
     assert (said.code, said.out) == (2, "")
-    assert "the planned blocks do not fit into 20 s: standard takes about 7 min 2" in said.err
-    assert "quick takes about 41 s on local" in said.err
+    assert "the planned blocks do not fit into 20 s: standard takes about 9 min 59 s" in said.err
+    assert "quick takes about 37 s on local" in said.err
     assert "what would fit: --time 1m (preset quick), or fewer variants or thread counts" in said.err
     said = desk.farm("run", *PAIR, "--time", "20s")
     assert said.code == 2, "and a run that is meant starts nothing either"
@@ -52,6 +65,8 @@ def test_what_launches_took_on_the_board_before_is_what_the_plan_counts_with(des
     said = desk.farm("run", *PAIR, "--time", "10m", "--preset", "quick", "--dry-run")
     assert said.code == 2
     assert "quick takes about 16 min on local" in said.err
+    said = desk.farm("run", *PAIR, "--preset", "quick", "--dry-run")
+    assert "8 to 12 blocks, about 16 min to 24 min, " in said.out
     assert sorted(path.name for path in desk.state.iterdir()) == before
 
 
@@ -81,5 +96,5 @@ def test_until_is_the_next_time_that_the_clock_shows_it(desk: Desk) -> None:
     assert coming(evening, 22, 30) - evening == timedelta(hours=23, minutes=59, seconds=45)
     soon = datetime.now().astimezone() + timedelta(hours=2)
     said = desk.farm("run", *PAIR, "--until", f"{soon:%H:%M}", "--dry-run")
-    assert "preset standard: 8 to 40 blocks, about 7 min of the " in said.out, said
+    assert "preset standard, burst: 8 to 40 blocks, about 10 min of the " in said.out, said
     assert " of the 1 h 5" in said.out or " of the 2 h 00 min" in said.out

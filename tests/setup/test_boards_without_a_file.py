@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from run_support import DIGITS, Desk
+from run_support import DIGITS, ONE, Desk
 from setup_support import piped
 from transport_support import Sshd, World, fingerprint
 
@@ -66,12 +66,10 @@ def test_so_does_the_command_that_a_board_without_a_runtime_names(
 def test_a_run_measures_boards_that_only_ssh_knows(world: World, env: Env, folder: Path, ready: Sshd) -> None:
     world.configure(world.block(ready, "ready"))
     world.user_file.write_text(ready.record())
-    models = [str(DIGITS / name) for name in ("fp32.onnx", "distilled.onnx")]
-    quick = ("--preset", "quick", "--max-blocks", "8")
-    said = piped(folder, env, "run", *models, *quick, "--boards", "ready", "--json")
+    said = piped(folder, env, *map(str, ONE), "--boards", "ready", "--json")
     assert said.returncode in (0, 4), said.stderr  # 4: others kept this machine too busy for a verdict
     assert [board["name"] for board in json.loads(said.stdout)["boards"]] == ["ready"]
     launches = Desk(folder).launches()
     assert {row["board"] for row in launches} == {"ready"}
-    assert sum(row["state"] == "done" for row in launches) >= 2 * 8
+    assert sum(row["state"] == "done" for row in launches) >= 8
     assert list((world.folder / "home-ready" / ".cache" / "benchfarm").iterdir())

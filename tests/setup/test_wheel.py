@@ -53,6 +53,13 @@ def test_the_wheel_holds_its_packages_and_the_whole_example(installed: Path, env
         assert (example / file).read_bytes() == (DIGITS / file).read_bytes()
 
 
+def test_the_wheel_holds_every_tree_of_the_lab(installed: Path, env: Mapping[str, str]) -> None:
+    program = "from farm_lab import profiles as p; print(*(len(p.entries_of(n)) > 50 and n for n in p.names()[4:]))"
+    said = _run([str(installed / "bin" / "python"), "-c", program], installed, env)
+    trees = ROOT / "agents" / "farm_lab" / "trees"
+    assert said.stdout.split() == sorted(file.stem for file in trees.iterdir())
+
+
 @pytest.mark.long
 def test_the_demo_of_a_wheel_ends_on_a_verdict_and_a_report(installed: Path, tmp_path: Path) -> None:
     """Also where the folder's own settings name boards: the demo reaches none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,14 @@ def test_enough_runs_have_a_bias_and_a_floor_above_it() -> None:
     assert found.bias is not None
     assert found.floor is not None
     assert 0 < found.bias < found.floor < 0.004
+
+
+def test_where_a_board_idles_is_known_with_its_floor_and_is_the_middle_of_its_runs() -> None:
+    warm = [replace(each, idle_mc=40_000.0 + 100 * index) for index, each in enumerate(trials(RUNS + 1))]
+    assert calibrated(warm).idle_mc == 41_000.0
+    assert calibrated(warm[: RUNS - 1]).idle_mc is None
+    assert calibrated([*trials(RUNS), warm[-1]]).idle_mc == 42_000.0
+    assert calibrated(trials(RUNS)).idle_mc is None
 
 
 def test_no_run_at_all_is_no_calibration() -> None:

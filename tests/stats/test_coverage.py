@@ -8,16 +8,8 @@ from scipy.stats import norm
 
 from farm_reports.stats import signed_rank
 from farm_reports.stats.launch import floor, quantile_interval
-from farm_reports.stats.power import MIN_BLOCKS
 from farm_reports.stats.tails import tail
 from noise import CLASSES, DIFFERENCES, Floats, generator, iterations, normal, true_quantile
-
-GOAL, MOST = 0.0075, 40
-
-
-def least(nominal: float, repetitions: int) -> float:
-    """The lower end of a one-sided 99.9 % band."""
-    return float(nominal - 3.09 * np.sqrt(nominal * (1 - nominal) / repetitions))
 
 
 def covered(draws: Floats, side: float) -> float:
@@ -62,15 +54,20 @@ def test_without_the_effective_sample_size_the_same_check_fails(
 )
 def test_the_interval_of_a_tail_that_is_told_covers(p: float, phi: float, n: int, *, spiky: bool) -> None:
     truth = true_quantile(p, spiky=spiky)
-    assert launches_covered(phi, p, n, truth, spiky=spiky, repetitions=400) >= least(0.95, 400)
+    assert launches_covered(phi, p, n, truth, spiky=spiky, repetitions=1000) >= 0.926
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("spiky", [False, True])
-@pytest.mark.parametrize(("p", "phi", "n"), [(0.95, 0.5, 2000), (0.95, 0.9, 8000), (0.99, 0.9, 40_000)])
-def test_the_interval_of_a_tail_covers_over_a_thousand_launches(p: float, phi: float, n: int, *, spiky: bool) -> None:
-    truth = true_quantile(p, spiky=spiky)
-    assert launches_covered(phi, p, n, truth, spiky=spiky, repetitions=1000) >= 0.926
+def test_the_interval_of_the_farthest_tail_of_the_slowest_noise_covers(*, spiky: bool) -> None:
+    truth = true_quantile(0.99, spiky=spiky)
+    assert launches_covered(0.9, 0.99, 40_000, truth, spiky=spiky, repetitions=1000) >= 0.926
+
+
+def test_a_limit_beyond_the_last_iteration_is_undefined_and_not_the_last_iteration() -> None:
+    few = np.arange(30.0)
+    assert quantile_interval(few, 0.95).high is None
+    assert quantile_interval(-few, 0.05).low is None
 
 
 @pytest.mark.parametrize(("p", "phi", "n"), [(0.95, 0.0, 380), (0.95, 0.9, 1000), (0.99, 0.0, 1900), (0.99, 0.9, 3000)])
@@ -87,7 +84,7 @@ def test_a_tail_below_its_floor_is_never_told(p: float, phi: float, n: int) -> N
 @pytest.mark.parametrize("n", [80, 1000])
 def test_the_tail_of_a_cell_covers_in_spite_of_differences_between_launches(launches: int, n: int) -> None:
     """With 1,000 iterations a launch has a p95 of its own; with 80 the tail is that of all launches together."""
-    rng, repetitions, sd = generator(15), 400, CLASSES["typical"].launch
+    rng, repetitions, sd = generator(15), 1000, CLASSES["typical"].launch
     effects = normal(rng, (repetitions, launches, 1), sd)
     times = (iterations(rng, (repetitions, launches, n), 0.0, spiky=False) * np.exp(effects) * 1e6).astype(np.int64)
     truth = 20e6 * np.exp((0.02 if n == 1000 else np.hypot(0.02, sd)) * norm.ppf(0.95))
@@ -95,28 +92,13 @@ def test_the_tail_of_a_cell_covers_in_spite_of_differences_between_launches(laun
     assert all(one.each_speaks == (n == 1000) for one in found)
     told = [(one.low, one.high) for one in found if one.low is not None and one.high is not None]
     assert len(told) >= 0.95 * repetitions
-    assert np.mean([low <= truth <= high for low, high in told]) >= least(0.95, repetitions)
-
-
-@pytest.mark.parametrize("sd", [0.005, 0.01, 0.02])
-def test_stopping_on_width_keeps_the_coverage(sd: float) -> None:
-    draws = normal(generator(16), (2000, MOST), sd)
-    stopped = np.zeros(2000, dtype=bool)
-    hits = 0
-    for blocks in range(MIN_BLOCKS, MOST + 1, 2):
-        going = np.flatnonzero(~stopped)
-        low, high = signed_rank.limits(signed_rank.walsh(draws[going, :blocks]), blocks, 0.025)
-        done = ((high - low) / 2 <= GOAL) | (blocks == MOST)
-        hits += int(np.sum(done & (low <= 0) & (high >= 0)))
-        stopped[going[done]] = True
-    assert stopped.all()
-    assert 0.926 <= hits / 2000 <= 0.971
+    assert np.mean([low <= truth <= high for low, high in told]) >= 0.926
 
 
 def launches_covered(phi: float, p: float, n: int, truth: float, *, spiky: bool, repetitions: int) -> float:
     """The share of launches whose interval holds the truth; only those count whose quantile may be told."""
-    every = iterations(generator(13), (repetitions, n), phi, spiky=spiky)
-    found = [quantile_interval(launch, p) for launch in every]
+    rng, many = generator(13), repetitions // 10
+    found = [quantile_interval(launch, p) for _ in range(10) for launch in iterations(rng, (many, n), phi, spiky=spiky)]
     told = [one for one in found if one.n_eff >= (floor(p) if p > 0.5 else 0)]
     assert len(told) >= repetitions * 0.9
     hits = [one.low is not None and one.high is not None and one.low <= truth <= one.high for one in told]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from farm_reports.stats.compare import assumed_bias, changes
+from farm_reports import verdict
+from farm_reports.stats.compare import Interval, assumed_bias, changes
 from farm_reports.stats.power import BIAS, LEVEL, MARGIN, READING, SAME, planned_blocks
 from noise import CLASSES, RUN_BIAS, Floats, generator, normal, paired
 
@@ -46,25 +49,34 @@ def test_the_assumed_bias_never_falls_below_the_default() -> None:
 @pytest.mark.parametrize(("effect", "power"), [(0.01, 0.35), (0.02, 0.985), (0.05, 0.995)])
 def test_changes_are_seen(effect: float, power: float) -> None:
     draws = paired(generator(23), RUNS, 20, CLASSES["typical"], effect=float(np.log1p(effect)))
-    _, low, _ = changes(draws, READING, RUN_BIAS)
-    assert np.mean(low > MARGIN) >= power
+    assert called(draws, READING)["slower"] >= power
 
 
-@pytest.mark.parametrize("blocks", [12, 20, 40])
+@pytest.mark.parametrize(("effect", "power"), [(0.02, 0.985), (0.05, 0.995)])
+def test_so_are_they_at_the_level_of_a_gate_once_blocks_inside_a_frequency_cap_are_dropped(
+    effect: float, power: float
+) -> None:
+    draws = paired(generator(23), RUNS, 20, CLASSES["typical"], effect=float(np.log1p(effect)), caps=False)
+    assert called(draws, LEVEL)["slower"] >= power
+
+
+@pytest.mark.parametrize("blocks", [12, 16, 20, 28, 40])
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_truth_at_a_margin_is_rarely_called_beyond_it(name: str, blocks: int) -> None:
     draws = at_zero(name, blocks)
-    _, low, high = changes(draws, LEVEL, RUN_BIAS)
-    assert np.mean(low + MARGIN > MARGIN) <= MARGINS
-    assert np.mean(high - MARGIN < -MARGIN) <= MARGINS
-    assert np.mean((high + SAME < SAME) & (low + SAME > -SAME)) <= MARGINS
-    assert np.mean((high - SAME < SAME) & (low - SAME > -SAME)) <= MARGINS
+    assert called(draws + MARGIN, LEVEL)["slower"] <= MARGINS
+    assert called(draws - MARGIN, LEVEL)["faster"] <= MARGINS
+    assert called(draws + SAME, LEVEL)["same"] <= MARGINS
+    assert called(draws - SAME, LEVEL)["same"] <= MARGINS
+    _, _, high = changes(draws + SAME, LEVEL, RUN_BIAS)
+    assert np.mean(high < SAME) <= MARGINS, "no worse than two percent"
 
 
 def test_without_the_floor_the_same_check_fails() -> None:
-    _, low, high = changes(at_zero("noisy", 40), LEVEL, 0.0)
-    assert np.mean(low > 0) > MARGINS
-    assert np.mean(high < 0) > MARGINS
+    draws = at_zero("noisy", 40)
+    assert called(draws + MARGIN, LEVEL, bias=0.0)["slower"] > MARGINS
+    _, _, high = changes(draws + SAME, LEVEL, 0.0)
+    assert np.mean(high < SAME) > MARGINS
 
 
 def test_no_change_is_called_no_worse_than_two_percent() -> None:
@@ -90,6 +102,13 @@ def test_the_planned_blocks_can_decide_every_gate_and_one_fewer_cannot(gates: in
         assert (high == truth).all()
         _, low, _ = changes(extreme[:, 1:], LEVEL / gates, 0.0)
         assert np.isneginf(low).all()
+
+
+def called(draws: Floats, side: float, bias: float = RUN_BIAS) -> dict[str, float]:
+    """The share of runs that get each word."""
+    found = [Interval(*own) for own in zip(*changes(draws, side, bias), strict=True)]
+    words = Counter(verdict.against_baseline(own) for own in found)
+    return {word: words[word] / len(draws) for word in ("faster", "slower", "same", "undecided")}
 
 
 def at_zero(name: str, blocks: int) -> Floats:

@@ -134,6 +134,22 @@ def timed(blocks: int, change: float = 0.0, facts: dict[str, object] | None = No
     ]
 
 
+@pytest.mark.parametrize(
+    ("facts", "idle_mc"),
+    [
+        ({"settle_temp_mc": 44_000, "settle_broken": []}, 44_000),
+        ({"settle_temp_mc": 44_000, "settle_broken": ["rate"]}, None),
+        ({"settle_temp_mc": None, "settle_broken": None}, None),
+        ({"temp_mc_launch": 44_000}, None),
+    ],
+)
+def test_the_coolest_rest_of_a_run_is_where_its_board_idles(facts: dict[str, object], idle_mc: float | None) -> None:
+    rows = timed(8, facts={"settle_temp_mc": 47_000, "settle_broken": []} if idle_mc else {})
+    found = against_itself([replace(rows[0], facts=facts), *rows[1:]])["rpi5"]
+    assert isinstance(found, Trial)
+    assert found.idle_mc == idle_mc
+
+
 def test_a_run_against_itself_is_one_trial_of_each_board() -> None:
     found = against_itself(timed(20, 0.01))["rpi5"]
     assert isinstance(found, Trial)

@@ -10,21 +10,51 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import wilcoxon
 
 from farm_reports.stats.compare import change, interval, mad_sd, probability_best
 from farm_reports.stats.launch import floor, quantile, summarise, upper_bound
 from farm_reports.stats.power import detectable, planned_blocks
-from farm_reports.stats.signed_rank import Floats, cut, limits, walsh
+from farm_reports.stats.signed_rank import Floats, _cumulative, cut, limits, walsh
 
-# values, Hodges-Lehmann estimate and exact 95 % limits: enumerated in fractions over all 2^B signs
+# values; estimate and limits at 95 % and 99 %, and the one-sided p, as R 4.2.2 prints them with 17 digits:
+# wilcox.test(x, conf.int = TRUE, conf.level = ...) and wilcox.test(x, alternative = "greater")
 VECTORS = {
-    "even": ([0.31, -0.12, 0.55, 0.48, 0.02, 0.17, 0.29, 0.44], 0.2875, 0.025, 0.48),
-    "small": ([1.0, 2.5, 2.75, 4.0, 5.5, 9.0], 4.0, 1.0, 9.0),
-    "shifted": ([-3.1, -2.9, -2.95, -3.4, -3.05, -2.7, -3.3, -3.2, -2.85, -3.0], -3.05, -3.2, -2.9),
-    "outlier": ([0.1, 0.12, 0.09, 0.11, 0.13, 0.08, 0.105, 7.0], 0.11, 0.09, 3.555),
-    "ties": ([0.5, 0.5, 0.25, 0.75, 0.5, 0.25, 1.0, 0.5, 0.75], 0.5, 0.375, 0.75),
-    "long": ([-0.55, 0.15, -0.45, 0.25, -0.35, 0.35, -0.25, 0.45, -0.15, 0.55, -0.05, 0.65, 0.05], 0.05, -0.2, 0.3),
-}
+    "even": (
+        [0.31, -0.12, 0.55, 0.48, 0.02, 0.17, 0.29, 0.44],
+        (0.28749999999999998, 0.025000000000000008, 0.47999999999999998),
+        (0.28749999999999998, -0.12, 0.55000000000000004),
+        0.011718750000000003,
+    ),
+    "small": ([1.0, 2.5, 2.75, 4.0, 5.5, 9.0], (4.0, 1.0, 9.0), None, 0.015625000000000007),
+    "shifted": (
+        [-3.1, -2.9, -2.95, -3.4, -3.05, -2.7, -3.3, -3.2, -2.85, -3.0],
+        (-3.0499999999999998, -3.2000000000000002, -2.8999999999999999),
+        (-3.0499999999999998, -3.2999999999999998, -2.8250000000000002),
+        1.0,
+    ),
+    "outlier": (
+        [0.1, 0.12, 0.09, 0.11, 0.13, 0.08, 0.105, 7.0],
+        (0.11, 0.089999999999999997, 3.5550000000000002),
+        (0.11, 0.080000000000000002, 7.0),
+        0.0039062500000000009,
+    ),
+    "paired": (
+        [0.952, -0.147, 1.022, 0.43, 0.62, 0.59, 0.49, -0.08, 0.01],
+        (0.46000000000000008, 0.010000000000000009, 0.78600000000000003),
+        (0.46000000000000008, -0.11350000000000005, 0.9870000000000001),
+        0.01953125,
+    ),
+    "long": (
+        [-0.0131, 0.0074, 0.0205, -0.0042, 0.0163, 0.0011, 0.0098, -0.0087, 0.0256, 0.0034,
+         0.0147, -0.0193, 0.0061, 0.0119, 0.0302, -0.0026, 0.0083, 0.0178, 0.0045, -0.0065],
+        (0.0061749999999999999, -0.00019999999999999966, 0.012299999999999998),
+        (0.0061749999999999999, -0.0024000000000000002, 0.0147),
+        0.026584625244140625,
+    ),
+}  # fmt: skip
+# equal values, of which R gives an approximation: enumerated in fractions over all 2^B signs
+TIES = ([0.5, 0.5, 0.25, 0.75, 0.5, 0.25, 1.0, 0.5, 0.75], 0.5, 0.375, 0.75)
 FINITE = st.floats(-0.5, 0.5, allow_nan=False).map(lambda value: round(value, 6))
 
 
@@ -33,10 +63,47 @@ def samples(least: int, most: int) -> st.SearchStrategy[Floats]:
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_estimate_and_limits_equal_the_stored_ones(name: str) -> None:
-    values, centre, low, high = VECTORS[name]
+def test_estimate_and_limits_equal_those_of_r(name: str) -> None:
+    values, at_95, at_99, _ = VECTORS[name]
+    for side, expected in ((0.025, at_95), (0.005, at_99)):
+        found = interval(np.array(values), side)
+        if expected is None:
+            assert not found.known, "R falls back to another level here and says so"
+        else:
+            assert (found.estimate, found.low, found.high) == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+def test_equal_values_have_the_limits_of_all_signs() -> None:
+    values, *expected = TIES
     found = interval(np.array(values))
-    assert (found.estimate, found.low, found.high) == pytest.approx((centre, low, high), abs=1e-12)
+    assert [found.estimate, found.low, found.high] == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_the_signed_rank_p_equals_that_of_r_and_of_scipy(name: str) -> None:
+    values, *_, p = VECTORS[name]
+    assert p_greater(np.array(values)) == pytest.approx(p, rel=1e-12)
+    assert p_greater(np.array(values)) == pytest.approx(
+        wilcoxon(values, alternative="greater", method="exact").pvalue, rel=1e-12
+    )
+
+
+def p_greater(values: Floats) -> float:
+    """P(W+ >= w) from the distribution that the limits are cut from; by symmetry P(W+ <= B(B+1)/2 - w)."""
+    averages = walsh(values)
+    return float(_cumulative(values.size)[averages.size - np.count_nonzero(averages > 0)])
+
+
+@pytest.mark.parametrize("side", [0.025, 0.01, 0.005])
+@pytest.mark.parametrize("count", [8, 9, 12, 17, 24, 40])
+def test_a_shift_lies_inside_the_limits_exactly_where_scipy_does_not_reject_it(count: int, side: float) -> None:
+    values = np.random.default_rng(count).normal(0.01, 0.02, count)
+    low, high = limits(walsh(values), count, side)
+    for beyond_low in (values - low, high - values):
+        outside, inside = (
+            wilcoxon(beyond_low + hair, alternative="greater", method="exact").pvalue for hair in (1e-9, -1e-9)
+        )
+        assert outside <= side < inside
 
 
 @pytest.mark.parametrize("count", range(1, 13))

@@ -88,8 +88,8 @@ def spoilt(body: dict[str, Any]) -> str:
     return json.dumps({"schema": "farm.calibration/1", "board": "rpi5", "runs": [body]})
 
 
-GOOD = {"run": "r", "created": 1.0, "preset": "quick", "seed": 1, "of": OF,
-        "trial": {"estimate": 0.0, "error": 0.1, "launch_sd": 0.1, "blocks": 8}}  # fmt: skip
+TRIAL = {"estimate": 0.0, "error": 0.1, "launch_sd": 0.1, "blocks": 8}
+GOOD = {"run": "r", "created": 1.0, "preset": "quick", "seed": 1, "of": OF, "trial": TRIAL}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,7 @@ GOOD = {"run": "r", "created": 1.0, "preset": "quick", "seed": 1, "of": OF,
         spoilt({**GOOD, "trial": {"estimate": float("nan"), "error": 0.1, "launch_sd": 0.1, "blocks": 8}}),
         spoilt({**GOOD, "trial": {"estimate": 0.1, "error": -0.1, "launch_sd": 0.1, "blocks": 8}}),
         spoilt({**GOOD, "trial": {"estimate": "x", "error": 0.1, "launch_sd": 0.1, "blocks": 8}}),
+        spoilt({**GOOD, "trial": {**TRIAL, "idle_mc": "warm"}}), spoilt({**GOOD, "trial": {**TRIAL, "idle_mc": float("inf")}}),
         spoilt({**GOOD, "trial": None}), spoilt({"run": "r"}),
     ],
 )  # fmt: skip
@@ -120,3 +121,5 @@ def test_the_good_body_of_these_tests_is_read(tmp_path: Path) -> None:
     (tmp_path / "calibrations").mkdir()
     (tmp_path / "calibrations" / "rpi5.json").write_text(spoilt(GOOD))
     assert len(read_calibration(tmp_path, "rpi5")) == 1
+    (tmp_path / "calibrations" / "rpi5.json").write_text(spoilt({**GOOD, "trial": {**TRIAL, "idle_mc": 41_000.0}}))
+    assert read_calibration(tmp_path, "rpi5")[0].trial.idle_mc == 41_000.0

@@ -245,6 +245,6 @@ def test_what_launches_took_before_is_told_by_board_and_preset(state: Store, clo
 
     lane = Lane(state).start()
     lane.run(slowly, launches=6 + 8)
-    assert store.launch_costs(state, ["b0", "b1"]) == {("b0", "quick"): 2.5}
+    assert store.launch_costs(state, ["b0", "b1"]) == {("b0", "quick", "burst"): 2.5}
     lane.run(slowly)
-    assert store.launch_costs(state, ["b0"]) == {("b0", "quick"): 2.5, ("b0", "ci"): 18.0}
+    assert store.launch_costs(state, ["b0"]) == {("b0", "quick", "burst"): 2.5, ("b0", "ci", "burst"): 18.0}

@@ -51,11 +51,12 @@ def calibrate(names: tuple[str, ...], runs: int | None, variant: Path | None, pr
 
 
 def in_words(known: Calibration) -> str:
-    """`floor 0.25 %, typical`, `2 of 20 runs`, `no`."""
+    """`floor 0.25 %, typical, idle 41 °C`, `2 of 20 runs`, `no`."""
     from farm_reports.stats.calibration import RUNS
 
     if known.floor is not None:
-        return f"floor {_percent(known.floor)}, {known.noise}"
+        idle = "" if known.idle_mc is None else f", idle {known.idle_mc / 1000:.0f} °C"
+        return f"floor {_percent(known.floor)}, {known.noise}{idle}"
     return f"{known.runs} of {RUNS} runs" if known.runs else "no"
 
 

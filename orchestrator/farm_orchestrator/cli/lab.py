@@ -37,8 +37,10 @@ def lab() -> None:
 @click.option("-n", "count", type=click.IntRange(1, 999), default=3, show_default=True, help="How many boards.")
 @click.option("--load", type=click.Choice(["real", "synthetic"]), default="real", show_default=True,
               help="Run models, or invent their times from the lab's truth.json.")  # fmt: skip
-@click.option("--profile", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="A record of a real board (farm boards probe --record): its sensors instead of simulated ones.")  # fmt: skip
+@click.option("--profile", metavar="NAME|FILE",
+              help="Whose hardware the boards show: pi4, pi5, orin-nano, rock5b, n100, stock, fanless, desktop, ..., "
+                   "or a record of a real board (farm boards probe --record).  [generic]")  # fmt: skip
+@click.option("--mix", is_flag=True, help="A different profile for each board, in turn.")
 @click.option("--python", metavar="PATH", help="The boards' interpreter.  [the farm's own]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chance of synthetic times.")
 @click.option("--level", type=click.Choice(["auto", "0", "1"]), default="auto", show_default=True,
@@ -100,7 +102,8 @@ def _lines(state: State, answers: dict[str, bool], disks: dict[str, Disk | None]
     for board in state.boards:
         disk = disks.get(board.name)
         room = f"  {size(disk.free)} free of {size(disk.size)}" if disk else ""
-        yield f"{board.name}  127.0.0.1:{board.address}  {'up' if answers[board.name] else 'down'}{room}"
+        state_of = "up" if answers[board.name] else "down"
+        yield f"{board.name}  127.0.0.1:{board.address}  {board.profile}  {state_of}{room}"
 
 
 @contextmanager
@@ -138,19 +141,23 @@ def _options(options: dict[str, Any]) -> Any:
         seed=options["seed"],
         level=level.choose(options["level"], disk),
         disk=disk,
-        profile=_profile(options["profile"]),
+        profile=_profile(options["profile"], mix=options["mix"]),
         proxy=options["proxy"],
         heartbeat=not options["bare_sshd"],
     )
 
 
-def _profile(file: Path | None) -> str | None:
-    from farm_lab import record
+def _profile(word: str | None, *, mix: bool) -> str:
+    """What the lab is remembered by: a file by its absolute path."""
+    from farm_lab import profiles
+    from farm_orchestrator.errors import UsageError
 
-    if file is None:
-        return None
-    record.load(file)  # before anything is started
-    return str(file.absolute())
+    if mix and word:
+        raise UsageError("--profile and --mix exclude each other", mend="leave one out")
+    if mix:
+        return profiles.MIX
+    found = profiles.find(word or profiles.GENERIC)
+    return found.tree if found.tree.startswith("/") else found.name
 
 
 def _bytes(text: str) -> int:
@@ -172,7 +179,7 @@ def _json(places: Places, state: State | None, answers: dict[str, bool], disks: 
     import json
 
     boards = [
-        {"name": b.name, "port": b.address, "up": answers[b.name],
+        {"name": b.name, "port": b.address, "profile": b.profile, "up": answers[b.name],
          "disk": dataclasses.asdict(disk) if (disk := disks.get(b.name)) else None}
         for b in (state.boards if state else ())
     ]  # fmt: skip

@@ -134,6 +134,8 @@ def _ruled_out(results: Results) -> list[RenderableType]:
 
 def _counts(results: Results) -> str:
     counts = [f"{number} {word}" for word, number in results.counts.model_dump().items() if number]
-    effect = results.run.smallest_effect
-    sees = [f"smallest effect {effect:.1%}"] if effect is not None else []
+    from farm_reports.promised import both
+
+    effect = both(results.run)
+    sees = [f"smallest effect {effect}"] if effect else []
     return plain(", ".join([*counts, *sees]))

@@ -16,6 +16,7 @@ STYLES = {"done": "green", "running": "blue", "waiting": "yellow", "queued": "br
 FINISHED = (State.DONE, State.FAILED, State.SKIPPED)
 DOING: dict[int, str] = {
     Phase.CHECK: "trying", Phase.EVALUATE: "scoring", Phase.SCREEN: "screening", Phase.MEASURE: "timing",
+    Phase.CONFIRM: "confirming",
 }  # fmt: skip
 OWED = (State.PENDING, State.RUNNING)
 

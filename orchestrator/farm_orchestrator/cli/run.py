@@ -9,7 +9,7 @@ import click
 
 from farm_orchestrator.cli.times import length, moment
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS
+from farm_orchestrator.model import BURST, MODES, PRESETS
 
 if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
@@ -41,6 +41,13 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
 )
 @click.option("--baseline", metavar="NAME", help="The variant the others are compared with.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Warm-up, slot and blocks.  [standard; ci under CI]")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default=BURST,
+    show_default=True,
+    help="Short launches from one start temperature, or 60 s each once the heat stands still (standard only).",
+)
 @click.option("--max-blocks", type=click.IntRange(1), metavar="N", help="At most so many blocks per point.")
 @click.option("--time", "time_s", callback=length, metavar="30m", help="Time for each board; the preset that fits.")
 @click.option("--until", callback=moment, metavar="06:00", help="The same, by its end.")

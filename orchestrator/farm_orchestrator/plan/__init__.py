@@ -9,12 +9,16 @@ from farm_orchestrator.plan.blocks import (
     order,
     series,
 )
+from farm_orchestrator.plan.confirming import confirming, through
 from farm_orchestrator.plan.estimate import NO_PAST, Costs, duration, estimate_s, smallest_effect
-from farm_orchestrator.plan.fitting import TRIED, first_fitting, possible
+from farm_orchestrator.plan.fitting import TRIED, first_fitting, possible, tried
 from farm_orchestrator.plan.making import Known, Plan, make_plan, plan_document
 from farm_orchestrator.plan.progress import POISON, failed_cells, next_slots, requeue, screened, stopped
+from farm_orchestrator.plan.promising import promise
 from farm_orchestrator.plan.screening import Leaver, leaving
 from farm_orchestrator.plan.shaping import Shape, Wish, points, shape
+from farm_orchestrator.plan.supply import reason as starving
+from farm_orchestrator.plan.supply import starved
 from farm_orchestrator.plan.validity import Cause, block_cause
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "Wish",
     "block_cause",
     "compared_blocks",
+    "confirming",
     "duration",
     "estimate_s",
     "failed_cells",
@@ -45,10 +50,15 @@ __all__ = [
     "plan_document",
     "points",
     "possible",
+    "promise",
     "requeue",
     "screened",
     "series",
     "shape",
     "smallest_effect",
+    "starved",
+    "starving",
     "stopped",
+    "through",
+    "tried",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
@@ -69,7 +69,19 @@ def planned_slots(part: Part, gone: Cells = NOBODY, out: Cells = NOBODY) -> tupl
 
 def series(part: Part, out: Cells = NOBODY) -> tuple[Series, ...]:
     """All series of a part, points first: blocks go round them, so that points rotate block by block."""
-    groups = {point.key: _groups(part, {name for name, at in out if at == point.key}) for point in part.points}
+    groups = {
+        point.key: _groups(part, [each.name for each in part.variants if (each.name, point.key) not in out])
+        for point in part.points
+    }
+    return _rotated(groups)
+
+
+def layout_from(part: Part, start: int, arms: Mapping[str, Sequence[str]]) -> Layout:
+    """Blocks from `start` on that confirm: of the variants of each point, the baseline beside them."""
+    return Layout(Phase.CONFIRM, start, _rotated({point: _groups(part, names) for point, names in arms.items()}))
+
+
+def _rotated(groups: Mapping[str, Sequence[tuple[str, ...]]]) -> tuple[Series, ...]:
     most = max(len(each) for each in groups.values())
     return tuple(Series(key, each[index]) for index in range(most) for key, each in groups.items() if index < len(each))
 
@@ -88,10 +100,14 @@ def block_slots(
     part: Part, block: int, attempt: int = 0, gone: Cells = NOBODY, out: Cells = NOBODY
 ) -> tuple[Slot, ...]:
     """The launches of one compared block, without cells that failed (`gone`) or were screened out before it."""
-    laid = layout_of(part, block, out)
+    return laid_slots(part, layout_of(part, block, out), block, attempt, gone)
+
+
+def laid_slots(part: Part, laid: Layout, block: int, attempt: int = 0, gone: Cells = NOBODY) -> tuple[Slot, ...]:
+    """The same, where the layout is at hand."""
     at = laid.series[laid.place(block)[0]]
     here = [name for name in at.names if (name, at.point) not in gone]
-    names = order(part, at.point, block, attempt, here, out=out)
+    names = _ordered(part, laid, block, attempt, here)
     return tuple(
         Slot(part.name, laid.phase, block, attempt, position, name, part.variant(name).sha256, at.point, Kind.MEASURE)
         for position, name in enumerate(names)
@@ -108,15 +124,19 @@ def layout_of(part: Part, block: int, out: Cells = NOBODY) -> Layout:
 def order(
     part: Part, point_key: str, block: int, attempt: int, names: Sequence[str], *, out: Cells = NOBODY
 ) -> tuple[str, ...]:
-    """The order of the launches of a compared block.
-
-    A Williams square of R rows serves R consecutive first attempts of its series, with the seed of the first of them;
-    a later attempt is a plain random order from its own seed. Raises ValueError when the block is not at that point.
-    """
+    """The order of the launches of a compared block. Raises ValueError when the block is not at that point."""
     laid = layout_of(part, block, out)
+    at = laid.series[laid.place(block)[0]]
+    if at.point != point_key:
+        raise ValueError(f"block {block} of {part.name} is at {at.point}, not at {point_key}")
+    return _ordered(part, laid, block, attempt, names)
+
+
+def _ordered(part: Part, laid: Layout, block: int, attempt: int, names: Sequence[str]) -> tuple[str, ...]:
+    """A Williams square of R rows serves R consecutive first attempts of its series, with the seed of the first of them;
+    a later attempt is a plain random order from its own seed.
+    """
     index, ordinal = laid.place(block)
-    if laid.series[index].point != point_key:
-        raise ValueError(f"block {block} of {part.name} is at {laid.series[index].point}, not at {point_key}")
     if attempt > 0:
         return tuple(_shuffled(sorted(names), seed(part, block, attempt)))
     rows = square_rows(len(names))
@@ -171,8 +191,8 @@ def _single(part: Part, block: int, job: tuple[Phase, Variant], attempt: int = 0
     return Slot(part.name, phase, block, attempt, 0, variant.name, variant.sha256, part.points[0].key, kind)
 
 
-def _groups(part: Part, out: AbstractSet[str]) -> list[tuple[str, ...]]:
-    others = sorted(variant.name for variant in part.variants if variant.name not in {part.baseline, *out})
+def _groups(part: Part, names: Iterable[str]) -> list[tuple[str, ...]]:
+    others = sorted(set(names) - {part.baseline})
     if len(others) <= GROUP:
         return [tuple(sorted([part.baseline, *others]))]
     count = -(-len(others) // GROUP)

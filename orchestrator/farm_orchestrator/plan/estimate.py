@@ -5,27 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from farm_orchestrator.model import Part, Phase, Recipe
-from farm_orchestrator.plan.blocks import measure_start, series
+from farm_orchestrator.model import SOAK, Part, Phase, Recipe
+from farm_orchestrator.plan.blocks import layout_from, measure_start, series
+from farm_orchestrator.plan.confirming import TIMES
+from farm_orchestrator.plan.shaping import shipped
 from farm_reports.stats.power import LEVEL, TYPICAL_SD, detectable
 from farm_reports.tables import Calibration
 
-PROCESS_S = 1.5  # import, load, first inferences, the way there and back
-Costs = Mapping[tuple[str, str], float]  # (board, preset) -> seconds of a timed launch, from the board's own past
+PROCESS_S = 1.2  # import, load, first inferences, canary, the way there and back
+REST_S = 8.0  # in which a board settles after a short launch
+SOAKED_REST_S, SOAKED_S = 120.0, 180.0  # to cool down from a soak, and to soak until the heat stands still
+MORE_WINDOWS = 1 / 3  # of those that the rule needs: a model that takes a second to get going rests so much later
+Costs = Mapping[tuple[str, str, str], float]  # (board, preset, mode) -> seconds of a timed launch, from its own past
 NO_PAST: Costs = MappingProxyType({})
 
 
 def estimate_s(part: Part, costs: Costs = NO_PAST) -> float:
     """Seconds that the planned blocks of one board take, where screening sends nobody home."""
+    return blocks_s(part, part.planned_blocks, costs)
+
+
+def blocks_s(part: Part, blocks: int, costs: Costs = NO_PAST) -> float:
+    """The same with so many blocks of the comparison."""
     each, short = sum(len(at.names) for at in series(part)), part.screen_blocks * len(series(part))
     screening = part.screen_blocks * each * _cost(part, Phase.SCREEN, costs)
-    timed = part.planned_blocks * each * _cost(part, Phase.MEASURE, costs)
+    timed = blocks * each * _cost(part, Phase.MEASURE, costs)
     return (measure_start(part) - short) * PROCESS_S + screening + timed
 
 
+def confirm_s(part: Part, costs: Costs = NO_PAST) -> float:
+    """Seconds that it takes at most to confirm the planned blocks: where no gate of the board is decided by them."""
+    if not part.confirms:
+        return 0.0
+    ship = shipped(part.limits.ship, [each.name for each in part.variants], part.baseline)
+    laid = layout_from(part, 0, {point.key: ship for point in part.points})
+    each = sum(len(at.names) for at in laid.series)
+    return TIMES * part.planned_blocks * each * _cost(part, Phase.CONFIRM, costs)
+
+
 def launch_s(recipe: Recipe) -> float:
-    """Seconds of one timed launch."""
-    return PROCESS_S + recipe.warmup_s + recipe.slot_s + recipe.cooldown_s
+    """Seconds that one timed launch typically takes on a board of which nothing is known."""
+    soaks = recipe == SOAK
+    warmup_s = SOAKED_S if soaks else recipe.warmup_s + MORE_WINDOWS * recipe.windows * recipe.window_s
+    rest_s = min(recipe.cooldown_max_s, SOAKED_REST_S if soaks else REST_S)
+    return PROCESS_S + rest_s + warmup_s + recipe.slot_s
 
 
 def smallest_effect(recipe: Recipe, blocks: int, gated: int = 0, board: Calibration | None = None) -> float | None:
@@ -48,4 +71,4 @@ def duration(seconds: float) -> str:
 
 def _cost(part: Part, phase: Phase, costs: Costs) -> float:
     recipe = part.recipe_in(phase)
-    return costs.get((part.name, recipe.preset)) or launch_s(recipe)
+    return costs.get((part.name, recipe.preset, part.mode)) or launch_s(recipe)

@@ -8,20 +8,26 @@ from dataclasses import replace
 from functools import partial
 
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS, Json
+from farm_orchestrator.model import SUSTAINED, Json, recipe_of
 from farm_orchestrator.plan.estimate import duration
 from farm_orchestrator.plan.making import Plan
 from farm_orchestrator.plan.shaping import Wish, shape
 
 TRIED = ("standard", "ci", "quick")  # the most thorough first
+SOAKED = ("standard",)
 Make = Callable[[Wish], Plan]
+
+
+def tried(mode: str) -> tuple[str, ...]:
+    """The presets that a mode has."""
+    return SOAKED if mode == SUSTAINED else TRIED
 
 
 def possible(
     wish: Wish, presets: Sequence[str], boards: Sequence[Json], names: Sequence[str], baseline: str
 ) -> list[Wish]:
     """The wish at each preset that can reach a verdict. Raises the first refusal where none can."""
-    wishes = [replace(wish, recipe=PRESETS[name]) for name in presets]
+    wishes = [replace(wish, recipe=recipe_of(name, wish.mode)) for name in presets]
     refusals = [_refusal(partial(shape, each, boards, names, baseline)) for each in wishes]
     found = [each for each, refusal in zip(wishes, refusals, strict=True) if refusal is None]
     if not found:
@@ -62,8 +68,9 @@ def _ways(plans: Sequence[Plan], wishes: Sequence[Wish], make: Make, given_s: fl
     """More time for the shortest of the plans, another preset where there is one that fits, or less to measure."""
     shortest = min(plans, key=lambda plan: plan.estimate_s)
     ways = [f"--time {math.ceil(shortest.estimate_s / 60)}m (preset {_name(shortest)})"]
-    tried = {wish.recipe.preset for wish in wishes}
-    others = (_made(make, replace(wishes[0], recipe=PRESETS[name])) for name in TRIED if name not in tried)
+    mode, looked_at = wishes[0].mode, {wish.recipe.preset for wish in wishes}
+    left = [recipe_of(name, mode) for name in tried(mode) if name not in looked_at]
+    others = (_made(make, replace(wishes[0], recipe=recipe)) for recipe in left)
     fitting = next((plan for plan in others if plan is not None and plan.estimate_s <= given_s), None)
     if fitting is not None:
         ways.append(f"--preset {_name(fitting)} (about {duration(fitting.estimate_s)})")

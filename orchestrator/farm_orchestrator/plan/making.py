@@ -9,9 +9,10 @@ from types import MappingProxyType
 
 from farm_orchestrator.calibration import Figures, latest
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import FileRef, Json, Part, Phase, Recipe, Variant
+from farm_orchestrator.model import BURST, FileRef, Json, Part, Phase, Recipe, Variant
 from farm_orchestrator.plan.blocks import first_slots
-from farm_orchestrator.plan.estimate import NO_PAST, Costs, estimate_s, smallest_effect
+from farm_orchestrator.plan.estimate import NO_PAST, Costs, blocks_s, confirm_s, estimate_s, smallest_effect
+from farm_orchestrator.plan.progress import CAP_S
 from farm_orchestrator.plan.screening import screen_blocks
 from farm_orchestrator.plan.shaping import Shape, Wish, shape
 from farm_reports.stats.power import LEVEL as ALPHA
@@ -25,7 +26,9 @@ NOTHING_KNOWN: Known = MappingProxyType({})
 class Plan:
     """`gated`: m, the comparisons judged at alpha / m, fixed before the first launch. `cells`: board, variant, point.
 
-    `estimate_s`: of the planned blocks on the board `slowest`; `given_s`: the time that a person gave each board.
+    `estimate_s`: of the planned blocks on the board `slowest`, `longest_s` of all that there may be; `given_s`: the time
+    that a person gave each board. `confirm_s`: what confirming its gates takes at most on one board, 0 where nothing can
+    be confirmed.
     """
 
     parts: tuple[Part, ...]
@@ -35,6 +38,8 @@ class Plan:
     smallest_effect: float | None
     slowest: str
     given_s: float | None = None
+    confirm_s: float = 0.0
+    longest_s: float = 0.0
 
 
 def make_plan(
@@ -58,7 +63,8 @@ def make_plan(
         Part(
             run=run, board=board, points=laid.points[str(board["name"])], variants=tuple(variants), recipe=recipe,
             seed=seed, baseline=baseline, agent=agent, floor=floor, planned_blocks=laid.planned, max_blocks=laid.most,
-            limits=wish.limits, screen_blocks=short, time_s=wish.time_s, until=wish.until,
+            limits=wish.limits, screen_blocks=short, gated=laid.gated, confirms=laid.confirms, time_s=wish.time_s,
+            until=wish.until,
             calibrations=tuple(each.to_json() for each in known.get(str(board["name"]), ())),
         )
         for board in boards
@@ -66,10 +72,18 @@ def make_plan(
     cells = tuple(
         (part.name, variant.name, point.key) for part in parts for point in part.points for variant in variants
     )
-    boards_known = [latest(known.get(part.name, ())) for part in parts]
+    boards_known = [Calibration() if part.mode != BURST else latest(known.get(part.name, ())) for part in parts]
     effect = _smallest_effect(recipe, laid, boards_known) if len(variants) > 1 else None
     most_s, slowest = max(((estimate_s(part, costs), part.name) for part in parts), default=(0.0, ""))
-    return Plan(parts, cells, laid.gated, most_s, effect, slowest)
+    more_s = max((confirm_s(part, costs) for part in parts), default=0.0)
+    longest_s = max(most_s, _longest_s(parts, costs))
+    return Plan(parts, cells, laid.gated, most_s, effect, slowest, confirm_s=more_s, longest_s=longest_s)
+
+
+def _longest_s(parts: Sequence[Part], costs: Costs) -> float:
+    """Where no comparison is narrow enough before the last block that there may be, or before the time is up."""
+    found = [(blocks_s(part, part.max_blocks, costs), CAP_S if part.time_s is None else part.time_s) for part in parts]
+    return max((min(each) for each in found), default=0.0)
 
 
 def _smallest_effect(recipe: Recipe, laid: Shape, boards: Sequence[Calibration]) -> float | None:
@@ -86,6 +100,7 @@ def plan_document(plan: Plan) -> Json:
         "run": first.run,
         "seed": first.seed,
         "baseline": first.baseline,
+        "mode": first.mode,
         "recipe": first.recipe.to_json(),
         "planned_blocks": first.planned_blocks,
         "max_blocks": first.max_blocks,
@@ -101,6 +116,8 @@ def plan_document(plan: Plan) -> Json:
             "level": ALPHA / plan.gated if plan.gated else None,
         },
         "estimate_s": round(plan.estimate_s, 1),
+        "longest_s": round(plan.longest_s, 1),
+        "confirm_s": round(plan.confirm_s, 1),
         "smallest_effect": plan.smallest_effect,
     }
 

@@ -7,7 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from farm_orchestrator.model import FLOOR, LaunchRow, Part, Phase, Slot, State
-from farm_orchestrator.plan.blocks import NOBODY, Cells, Layout, Series, block_slots, layout, planned_slots, single
+from farm_orchestrator.plan.blocks import (
+    NOBODY,
+    Cells,
+    Layout,
+    Series,
+    block_slots,
+    laid_slots,
+    layout,
+    layout_from,
+    planned_slots,
+    single,
+)
 
 GOAL_PAIR = 0.0075  # half-width of a ratio's 95 % interval, in logs
 GOAL_SINGLE = 0.01  # of a lone variant's latency
@@ -28,6 +39,8 @@ def requeue(part: Part, rows: Sequence[LaunchRow], block: int, attempt: int, out
         return ()
     if here[0].phase < Phase.SCREEN:
         return () if (here[0].variant, here[0].point) in gone else (single(part, block, attempt + 1),)
+    if here[0].phase == Phase.CONFIRM:
+        return laid_slots(part, _confirmation(part, rows), block, attempt + 1, gone)
     return block_slots(part, block, attempt + 1, gone, out)
 
 
@@ -35,12 +48,12 @@ def next_slots(part: Part, rows: Sequence[LaunchRow], out: Cells = NOBODY) -> tu
     """Two more blocks for every series whose blocks are all done and which is not yet as narrow as the goal.
 
     After a screening the planned blocks first; `out`: the cells that it sent home. Asked with the rows as they are after
-    a launch; the same rows give the same slots.
+    a launch; the same rows give the same slots. Once it is being confirmed nothing more is owed.
     """
-    if not part.recipe.compare or stopped(part, rows):
+    if not part.recipe.compare or stopped(part, rows) or confirmed(rows):
         return ()
     gone = failed_cells(rows)
-    if part.screen_blocks and not _compared(rows):
+    if part.screen_blocks and not compared(rows):
         return planned_slots(part, gone, out) if screened(part, rows) else ()
     laid = layout(part, out)
     return tuple(
@@ -53,10 +66,10 @@ def next_slots(part: Part, rows: Sequence[LaunchRow], out: Cells = NOBODY) -> tu
 
 def screened(part: Part, rows: Sequence[LaunchRow]) -> bool:
     """Whether the screening blocks of the part are through and the comparison is not yet planned."""
-    if not part.screen_blocks or _compared(rows) or stopped(part, rows):
+    if not part.screen_blocks or compared(rows) or stopped(part, rows):
         return False
     gone, here = failed_cells(rows), [row for row in rows if row.phase == Phase.SCREEN]
-    return bool(here) and not any(_holds(row, gone) for row in _last_attempts(here))
+    return bool(here) and not any(holds(row, gone) for row in last_attempts(here))
 
 
 def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
@@ -102,14 +115,28 @@ def _again(row: LaunchRow) -> bool:
     return "OUT_OF_MEMORY" in (row.outcome or "")
 
 
-def _compared(rows: Iterable[LaunchRow]) -> bool:
+def compared(rows: Iterable[LaunchRow]) -> bool:
+    """Whether the comparison is planned."""
     return any(row.phase == Phase.MEASURE for row in rows)
+
+
+def confirmed(rows: Iterable[LaunchRow]) -> bool:
+    """Whether its confirmation is planned."""
+    return any(row.phase == Phase.CONFIRM for row in rows)
+
+
+def _confirmation(part: Part, rows: Iterable[LaunchRow]) -> Layout:
+    """Where the blocks lie that confirm: what was planned of them says it."""
+    fresh = [row for row in rows if row.phase == Phase.CONFIRM]
+    arms = {point.key: [row.variant for row in fresh if row.point == point.key] for point in part.points}
+    planned = {point: names for point, names in arms.items() if names}
+    return layout_from(part, min(row.block for row in fresh), planned)
 
 
 def _owed(part: Part, rows: Sequence[LaunchRow], laid: Layout, index: int, gone: set[tuple[str, str]]) -> list[int]:
     """The numbers of the blocks that this series needs now."""
     here = [row for row in rows if row.phase == Phase.MEASURE and laid.place(row.block)[0] == index]
-    if not here or any(_holds(row, gone) for row in _last_attempts(here)):
+    if not here or any(holds(row, gone) for row in last_attempts(here)):
         return []
     if _narrow(part, here, laid.series[index], gone) or _out_of_time(part, rows, here):
         return []
@@ -117,14 +144,15 @@ def _owed(part: Part, rows: Sequence[LaunchRow], laid: Layout, index: int, gone:
     return [laid.number(index, ordinal) for ordinal in range(last, min(last + STEP, part.max_blocks))]
 
 
-def _last_attempts(rows: Sequence[LaunchRow]) -> list[LaunchRow]:
+def last_attempts(rows: Sequence[LaunchRow]) -> list[LaunchRow]:
+    """The launches of each block's last attempt."""
     last: dict[int, int] = {}
     for row in rows:
         last[row.block] = max(row.attempt, last.get(row.block, 0))
     return [row for row in rows if row.attempt == last[row.block]]
 
 
-def _holds(row: LaunchRow, gone: set[tuple[str, str]]) -> bool:
+def holds(row: LaunchRow, gone: set[tuple[str, str]]) -> bool:
     """Whether this launch says that no more may be planned: still open, or skipped because the board was given up."""
     return row.state in OPEN or (row.state == State.SKIPPED and (row.variant, row.point) not in gone)
 
@@ -134,12 +162,17 @@ def _narrow(part: Part, here: Sequence[LaunchRow], at: Series, gone: set[tuple[s
     others = [name for name in at.names if name != part.baseline and (name, at.point) not in gone]
     if not others:
         return _half_width(list(logs.get(part.baseline, {}).values())) <= GOAL_SINGLE
-    return all(_pair_width(logs, name, part.baseline) <= GOAL_PAIR for name in others)
+    return all(_half_width(_pairs(logs, name, part.baseline)) <= GOAL_PAIR for name in others)
 
 
-def _pair_width(logs: dict[str, dict[int, float]], name: str, baseline: str) -> float:
+def differences(here: Iterable[LaunchRow], name: str, baseline: str) -> list[float]:
+    """Log ratios of a variant to the baseline, block by block; the launches are of one point."""
+    return _pairs(_logs(here), name, baseline)
+
+
+def _pairs(logs: dict[str, dict[int, float]], name: str, baseline: str) -> list[float]:
     one, other = logs.get(name, {}), logs.get(baseline, {})
-    return _half_width([one[block] - other[block] for block in sorted(one.keys() & other.keys())])
+    return [one[block] - other[block] for block in sorted(one.keys() & other.keys())]
 
 
 def _half_width(logs: Sequence[float]) -> float:
@@ -163,12 +196,17 @@ def _out_of_time(part: Part, rows: Sequence[LaunchRow], here: Sequence[LaunchRow
     if len(_logs(here).get(part.baseline, {})) < CAP_BLOCKS:
         return False
     owed = STEP * len({row.variant for row in here}) + sum(row.state in OPEN for row in rows)
-    spent, times = sum(_seconds(rows)), _seconds(here)
-    more, now = owed * sum(times) / max(len(times), 1), max((row.t1 or 0 for row in rows), default=0)
+    return not fits(part, rows, here, owed)
+
+
+def fits(part: Part, rows: Sequence[LaunchRow], like: Sequence[LaunchRow], launches: int) -> bool:
+    """Whether so many more launches as `like` end within the time on the board."""
+    spent, times = sum(_seconds(rows)), _seconds(like)
+    more, now = launches * sum(times) / max(len(times), 1), max((row.t1 or 0 for row in rows), default=0)
     late = part.until is not None and now + more > part.until
-    return late or spent + more > (CAP_S if part.time_s is None else part.time_s)
+    return not late and spent + more <= (CAP_S if part.time_s is None else part.time_s)
 
 
 def _seconds(rows: Iterable[LaunchRow]) -> list[float]:
-    """How long each launch took that went to an end."""
-    return [row.t1 - row.t0 for row in rows if row.t0 is not None and row.t1 is not None]
+    """How long each launch took that went to an end; none less than no time, even where the clock was set back."""
+    return [max(0.0, row.t1 - row.t0) for row in rows if row.t0 is not None and row.t1 is not None]

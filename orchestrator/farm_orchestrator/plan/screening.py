@@ -12,6 +12,7 @@ from farm_orchestrator.model import LaunchRow, Part, Phase, Recipe, State
 from farm_orchestrator.plan.blocks import layout_of
 from farm_orchestrator.plan.progress import failed_cells
 from farm_orchestrator.plan.shaping import read_limits, shipped
+from farm_reports.readings import Readings as Said
 
 if TYPE_CHECKING:
     from farm_reports.bounds import Bound
@@ -144,7 +145,7 @@ def _p50(row: LaunchRow) -> float | None:
 
 
 def _memory(row: LaunchRow) -> float | None:
-    return row.facts.get("peak_memory")
+    return Said(row.facts, row.point).amount("peak_memory")
 
 
 def _interval(logs: Iterable[float]) -> Interval:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS, Json, Limits, Point, Recipe
+from farm_orchestrator.model import BURST, PRESETS, Json, Limits, Point, Recipe
 from farm_reports.bounds import Bound, parse
 from farm_reports.stats.power import LEVEL as ALPHA
 from farm_reports.stats.power import MIN_BLOCKS, planned_blocks
 
 GATED_METRICS = {"latency_p50", "latency_p99", "peak_memory", "energy"}
-GATED_AS = "gated comparisons are relative limits x ship variants x boards x points"
+GATED_AS = (
+    "gated comparisons are relative limits x ship variants x boards x points, twice where fresh blocks may confirm them"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Wish:
     pace_hz: float | None = None
     time_s: float | None = None
     until: float | None = None
+    mode: str = BURST
 
     def given_s(self, now: float) -> float | None:
         """The time on each board from now on; None where none was given."""
@@ -40,23 +43,32 @@ class Wish:
 
 @dataclass(frozen=True)
 class Shape:
-    """`points` by board; `gated`: m, the comparisons judged at alpha / m; blocks of a point: `planned`, at most `most`."""
+    """`points` by board; `gated`: m, the comparisons judged at alpha / m; blocks of a point: `planned`, at most `most`.
+
+    `confirms`: whether an inconclusive gate gets fresh blocks: then m counts it twice, as it may be judged twice.
+    """
 
     points: Mapping[str, tuple[Point, ...]]
     gated: int
     planned: int
     most: int
+    confirms: bool
 
 
 def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: str) -> Shape:
     """The shape of a plan for the variants `names`. Raises UsageError where no verdict can come of it."""
     bounds = read_limits(wish.limits, wish.recipe)
-    at = {str(board["name"]): points(board, wish.threads, wish.pace_hz) for board in boards}
-    gated = gated_comparisons(bounds, shipped(wish.limits.ship, names, baseline), sum(map(len, at.values())))
-    return Shape(at, gated, *_blocks(wish.recipe, gated, wish.max_blocks))
+    at = {str(board["name"]): points(board, wish.threads, wish.pace_hz, wish.mode) for board in boards}
+    confirms = _confirms(wish.recipe, wish.max_blocks)
+    cells, ship = sum(map(len, at.values())), shipped(wish.limits.ship, names, baseline)
+    gated = gated_comparisons(bounds, ship, cells, confirms=confirms)
+    planned, most = _blocks(wish.recipe, gated, wish.max_blocks)
+    return Shape(at, gated, planned, most, confirms and any(bound.confirmed for bound in bounds) and bool(ship))
 
 
-def points(board: Json, threads: Sequence[int] = (), pace_hz: float | None = None) -> tuple[Point, ...]:
+def points(
+    board: Json, threads: Sequence[int] = (), pace_hz: float | None = None, mode: str = BURST
+) -> tuple[Point, ...]:
     """The points of a board: its own settings; thread counts of the command line override its own."""
     plain = Point()
     cpus = board.get("cpus") or plain.cpus
@@ -66,6 +78,7 @@ def points(board: Json, threads: Sequence[int] = (), pace_hz: float | None = Non
             runtime=board.get("runtime") or plain.runtime,
             cpus=cpus if isinstance(cpus, str) else ",".join(map(str, cpus)),
             threads=count,
+            mode=mode,
             pace_hz=pace_hz,
         )
         for count in dict.fromkeys(threads or (board.get("threads"),))
@@ -87,9 +100,14 @@ def shipped(ship: Sequence[str], names: Sequence[str], baseline: str) -> tuple[s
     return tuple(name for name in names if name != baseline and any(fnmatchcase(name, pattern) for pattern in ship))
 
 
-def gated_comparisons(bounds: Sequence[Bound], ship: Sequence[str], cells: int) -> int:
+def gated_comparisons(bounds: Sequence[Bound], ship: Sequence[str], cells: int, *, confirms: bool = False) -> int:
     """How many comparisons are judged at alpha / m; `cells` counts board x point."""
-    return sum(bound.relative and bound.metric in GATED_METRICS for bound in bounds) * len(ship) * cells
+    gated = [bound for bound in bounds if bound.relative and bound.metric in GATED_METRICS]
+    return sum(2 if confirms and bound.confirmed else 1 for bound in gated) * len(ship) * cells
+
+
+def _confirms(recipe: Recipe, max_blocks: int | None) -> bool:
+    return recipe.compare and recipe.preset != "quick" and max_blocks is None
 
 
 def _read(metric: str, text: str, limits: Limits) -> Bound:

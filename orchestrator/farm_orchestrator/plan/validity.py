@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from farm_orchestrator.model import Json, Kind, LaunchRow, State
+from farm_orchestrator.plan import settling
 from farm_reports import readings
 from farm_reports.findings import OF_BLOCK, Name
 from farm_reports.readings import CLOCK, MEMORY, SIGNS, Readings, Sign
@@ -17,7 +18,6 @@ from farm_reports.tables import Calibration
 CLOCKS_APART = 0.04
 APART = 4  # times the absolute limit of a counter
 CANARY_APART = 2  # times the limit of a part of the canary
-BAND_MC = 5000  # around the temperature at which the first launch of the block began
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Block:
     """The measured launches of one complete block, in their order, and what its board tells of itself.
 
     `drop`: interference drops a block; where it is only noted, others use the processor too, and there the time of a
-    canary cannot tell a clock from a neighbour. `cooled`: launches wait for the board to cool down.
+    canary cannot tell a clock from a neighbour. `cooled`: launches wait until the board has settled.
     """
 
     arms: tuple[Arm, ...]
@@ -144,13 +144,10 @@ def _canaries_apart(block: Block) -> Iterator[Cause]:
 
 
 def _hot_start(block: Block) -> Iterator[Cause]:
-    known = [(arm, mc) for arm in block.arms if (mc := arm.said.number("temp_mc_launch")) is not None]
-    if not known:
-        return
-    (first, band), (far, mc) = known[0], max(known, key=lambda each: abs(each[1] - known[0][1]))
-    if abs(mc - band) > BAND_MC:
-        text = f"{far.variant} began at {mc / 1000:.0f} °C, {first.variant} at {band / 1000:.0f} °C"
-        yield Cause(Name.HOT_START, f"{text}. Allowed apart: {BAND_MC / 1000:.0f} °C.", block.drop and block.cooled)
+    """Launches that wait for nothing begin where they happen to, whatever is known of the board."""
+    allowed_mc = settling.band_mc(block.calibration) if block.cooled else settling.BAND_MC
+    for text in settling.missed([(arm.variant, arm.said) for arm in block.arms], allowed_mc):
+        yield Cause(Name.HOT_START, text, block.drop and block.cooled)
 
 
 @dataclass(frozen=True)
@@ -178,7 +175,7 @@ def _apart(arms: Sequence[Arm], read: Callable[[Readings], float | None]) -> Apa
 
 def _text(what: str, shown: Callable[[float], str], apart: Apart) -> str:
     told = f"{shown(apart.high)} for {apart.highest.variant}, {shown(apart.low)} for {apart.lowest.variant}"
-    return f"{what[0].upper()}{what[1:]}: {told}."
+    return f"{what}: {told}."
 
 
 def _canary_text(apart: Apart) -> str:

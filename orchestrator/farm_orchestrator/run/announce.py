@@ -20,7 +20,7 @@ def title(prepared: Prepared) -> str:
 
 def announce(prepared: Prepared) -> tuple[str, ...]:
     """Preset, blocks, estimate, the smallest effect, what was assumed and what was refused."""
-    return (_shape(prepared), *_assumed(prepared), *_refused(prepared))
+    return (_shape(prepared), *_confirming(prepared.plan), *_assumed(prepared), *_refused(prepared))
 
 
 def _shape(prepared: Prepared) -> str:
@@ -29,7 +29,7 @@ def _shape(prepared: Prepared) -> str:
     if first.max_blocks > first.planned_blocks:
         blocks += f" to {first.max_blocks}"
     sees = f", sees effects from {plan.smallest_effect:.1%} on" if plan.smallest_effect else ""
-    return f"preset {first.recipe.preset}: {blocks} blocks{_screening(first)}, {_time(plan)}{sees}"
+    return f"preset {first.recipe.preset}, {first.mode}: {blocks} blocks{_screening(first)}, {_time(plan)}{sees}"
 
 
 def _screening(part: Part) -> str:
@@ -37,10 +37,19 @@ def _screening(part: Part) -> str:
 
 
 def _time(plan: Plan) -> str:
-    """At most that long, where the screening may send somebody home."""
+    """Of the planned blocks, and of all; where the screening may send somebody home both are the most it can be."""
     most = " at most" if plan.parts[0].screen_blocks else ""
-    given = f" of the {duration(plan.given_s)} given" if plan.given_s is not None else ""
-    return f"about {duration(plan.estimate_s)}{most}{given}"
+    planned, longest = duration(plan.estimate_s), duration(plan.longest_s)
+    if plan.given_s is not None:
+        return f"about {planned}{most} of the {duration(plan.given_s)} given"
+    return f"about {planned}{f' to {longest}' if longest != planned else ''}{most}"
+
+
+def _confirming(plan: Plan) -> tuple[str, ...]:
+    if not plan.confirm_s:
+        return ()
+    time = f"up to about {duration(plan.confirm_s)} more"
+    return (f"a gate that these blocks leave open is confirmed once by twice as many fresh ones, {time}",)
 
 
 def _assumed(prepared: Prepared) -> tuple[str, ...]:

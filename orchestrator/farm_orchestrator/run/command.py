@@ -53,7 +53,7 @@ def start(asked: Asked, settings: Settings, view: View) -> Finished:
 def dry_run(asked: Asked, settings: Settings) -> str:
     """The plan, its estimated time and the smallest effect it will see. Leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="farm-") as scratch, ExitStack() as opened:
-        known = asked.request.timed and database_path(settings.store).exists()
+        known = database_path(settings.store).exists()
         costs = _past(asked, opened.enter_context(Store.open(settings.store))) if known else NO_PAST
         prepared = prepare(asked, Path(scratch), costs)
         return "\n".join((title(prepared), *announce(prepared)))
@@ -104,9 +104,8 @@ def _to_the_end(run: str, desk: Desk) -> Finished:
 
 
 def _past(asked: Asked, store: Store) -> Costs:
-    """What launches took on these boards before; only a given time is worth the look."""
-    names = [str(board["name"]) for board in asked.boards]
-    return stored.launch_costs(store, names) if asked.request.timed else NO_PAST
+    """What launches took on these boards before."""
+    return stored.launch_costs(store, [str(board["name"]) for board in asked.boards])
 
 
 def _kicker(settings: Settings) -> Kick:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from farm_orchestrator import config
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS, Json, Limits
-from farm_orchestrator.plan import TRIED, Wish, possible
+from farm_orchestrator.model import Json, Limits, recipe_of
+from farm_orchestrator.plan import TRIED, Wish, possible, tried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +57,23 @@ def _known(settings: Settings, boards: Sequence[Json]) -> Known:
 def _wish(request: Request, limits: Limits) -> Wish:
     """At whichever preset."""
     return Wish(
-        PRESETS[TRIED[0]], limits, request.max_blocks, request.threads, request.pace_hz, request.time_s, request.until
-    )
+        recipe_of(TRIED[0], request.mode), limits, request.max_blocks, request.threads, request.pace_hz,
+        request.time_s, request.until, request.mode,
+    )  # fmt: skip
 
 
 def _presets(request: Request, settings: Settings) -> tuple[str, ...]:
-    return TRIED if request.timed and request.preset is None else (settings.preset,)
+    """Raises UsageError for a preset that the mode does not have."""
+    of_mode = tried(request.mode)
+    if request.timed and request.preset is None:
+        return of_mode
+    if of_mode != TRIED and settings.preset not in of_mode:
+        raise UsageError(
+            f"--mode {request.mode} and preset {settings.preset}: each launch soaks the board until its heat stands "
+            f"still and is then timed for 60 s, and only preset {of_mode[0]} has such launches",
+            mend=f"farm run --mode {request.mode} --preset {of_mode[0]}, or leave --mode out",
+        )
+    return (settings.preset,)
 
 
 def _check_boards(request: Request, boards: Sequence[Json]) -> None:

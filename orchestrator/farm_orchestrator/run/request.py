@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from farm_orchestrator.model import BURST
+
 if TYPE_CHECKING:
     from farm_orchestrator.store import Snapshot
     from farm_reports.results import Results
@@ -37,6 +39,7 @@ class Request:
     time_s: float | None = None
     until: float | None = None
     preset: str | None = None
+    mode: str = BURST
 
     @property
     def timed(self) -> bool:

@@ -14,7 +14,7 @@ from farm_orchestrator.store.interruption import NOT_YET, cancel, cancelled_runs
 from farm_orchestrator.store.leases import BEAT_S, TTL_S, Lease, Leases, acquire, release
 from farm_orchestrator.store.live import BoardView, Median, Running, Snapshot, snapshot
 from farm_orchestrator.store.losses import board_loss
-from farm_orchestrator.store.next_launch import Claim, claim, has_pending, next_part
+from farm_orchestrator.store.next_launch import Claim, block_launches, claim, has_pending, next_part
 from farm_orchestrator.store.rows import BlockId, CellRow, NewRun, PartRow, RunRow
 from farm_orchestrator.store.runs import (
     attach,
@@ -58,6 +58,7 @@ __all__ = [
     "acquire",
     "add_calibration",
     "attach",
+    "block_launches",
     "board_loss",
     "calibrations",
     "cancel",

@@ -13,8 +13,11 @@ from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.model import Json, LaunchRow, Part, Phase, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.cells import SCREENED_OUT, close_cells, screened_out
+from farm_orchestrator.store.confirmation import confirmation
+from farm_orchestrator.store.ending import end_part
 from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, launch_rows, part_launches, part_row
 from farm_orchestrator.store.runs import insert_slots
+from farm_reports.findings import Name
 
 if TYPE_CHECKING:
     from farm_orchestrator.plan import Cause
@@ -123,10 +126,13 @@ def end_block(connection: Connection, now: float, share: Share, here: Sequence[L
     found = cause(share, here, last)
     if found is not None:
         _write_down(connection, last, found)
-    if found is not None and found.drops:
-        repeat_block(connection, now, share, share.block(last), found.name)
-    else:
+    if found is None or not found.drops:
         plan_next(connection, now, share)
+    elif (why := _starved(connection, share, found)) is not None:
+        void(connection, share, share.block(last))
+        end_part(connection, share, found.name.lower(), why)
+    else:
+        repeat_block(connection, now, share, share.block(last), found.name)
 
 
 def plan_next(connection: Connection, now: float, share: Share) -> None:
@@ -138,7 +144,8 @@ def plan_next(connection: Connection, now: float, share: Share) -> None:
         short = launch_rows(connection, share.where, launch.phase == Phase.SCREEN.value)
         for each in plan.leaving(part, short):
             close_cells(connection, part, [(each.variant, each.point)], SCREENED_OUT, each.reason)
-    insert_slots(connection, part.run, plan.next_slots(part, rows, screened_out(connection, part)), now)
+    owed = plan.next_slots(part, rows, screened_out(connection, part)) or confirmation(connection, part, rows)
+    insert_slots(connection, part.run, owed, now)
 
 
 def cause(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> Cause | None:
@@ -148,8 +155,16 @@ def cause(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> Cause | N
     if last.phase < Phase.SCREEN:
         return None
     part = share.part
-    interference, cooled = str(part.board.get("interference", "drop")), part.recipe_in(last.phase).cooldown_s > 0
+    interference, cooled = str(part.board.get("interference", "drop")), part.recipe_in(last.phase).cooldown_max_s > 0
     return plan.block_cause(here, interference, cooled=cooled, calibration=of_launch(part, last.facts))
+
+
+def _starved(connection: Connection, share: Share, found: Cause) -> str | None:
+    """Why the part ends where `found` is the last straw: a supply too weak for one block too many."""
+    from farm_orchestrator import plan
+
+    starved = found.name == Name.UNDERVOLT and plan.starved(share.rows(connection))
+    return plan.starving(found.text) if starved else None
 
 
 def is_dropped(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> bool:

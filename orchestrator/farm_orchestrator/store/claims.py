@@ -13,7 +13,8 @@ from farm_orchestrator.model import NOT_SUPPORTED, Failed, LaunchRow, Lost, Meas
 from farm_orchestrator.store import blocks, schema
 from farm_orchestrator.store.blocks import FREE, Share, load_share, repeat_block
 from farm_orchestrator.store.cells import close_cells
-from farm_orchestrator.store.losses import count_loss, end_part, forget_losses, skip
+from farm_orchestrator.store.ending import end_part, skip
+from farm_orchestrator.store.losses import count_loss, forget_losses
 from farm_orchestrator.store.next_launch import Claim, Turn, take
 from farm_orchestrator.store.rows import LAUNCH_COLUMNS, launch_row
 from farm_orchestrator.store.store import Store
@@ -115,7 +116,7 @@ def _measured(connection: Connection, share: Share, row: LaunchRow, outcome: Mea
     here = blocks.of_attempt(rows, block)
     last = next(each for each in here if each.id == row.id)
     cause = outcome.rejected or (blocks.BLOCK_LOST if blocks.split(here, last) else None)
-    if blocks.taken_up(rows, block):
+    if share.ended or blocks.taken_up(rows, block):
         blocks.void(connection, share, block)
     elif share.cancelled:
         _after_cancel(connection, share, last, here, cause)
@@ -138,7 +139,7 @@ def _failed(connection: Connection, share: Share, row: LaunchRow, outcome: Faile
 
     _write(connection, row, state=State.FAILED.value, t1=now, **_failure(outcome))
     rows = share.rows(connection)
-    if blocks.taken_up(rows, share.block(row)):
+    if share.ended or blocks.taken_up(rows, share.block(row)):
         return
     gone = {cell for cell in plan.failed_cells(rows) if cell[0] == row.variant}
     if gone:

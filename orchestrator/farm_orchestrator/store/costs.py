@@ -9,30 +9,32 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from farm_orchestrator.model import PRESETS, Phase, State
+from farm_orchestrator.model import PRESETS, Phase, Point, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.store import Store
 
 LATEST = 400  # launches of a board that speak for it
 FEW = 8  # launches of a preset that do not
+Cost = tuple[str, str, str]
 launch, run = schema.launch.c, schema.run.c
 
 
-def launch_costs(store: Store, boards: Sequence[str]) -> dict[tuple[str, str], float]:
-    """(board, preset) -> the median seconds of its latest timed launches, from claim to commit."""
+def launch_costs(store: Store, boards: Sequence[str]) -> dict[Cost, float]:
+    """(board, preset, mode) -> the median seconds of its latest timed launches, from claim to commit."""
     return store.read(lambda c: {key: cost for name in boards for key, cost in _of_board(c, name)})
 
 
-def _of_board(connection: Connection, name: str) -> Iterable[tuple[tuple[str, str], float]]:
-    took: dict[str, list[float]] = defaultdict(list)
+def _of_board(connection: Connection, name: str) -> Iterable[tuple[Cost, float]]:
+    took: dict[Cost, list[float]] = defaultdict(list)
     for row in _latest(connection, name):
-        took["quick" if row.phase == Phase.SCREEN else row.recipe["preset"]].append(row.t1 - row.t0)
-    return [((name, preset), median(each)) for preset, each in took.items() if len(each) >= FEW and preset in PRESETS]
+        preset = "quick" if row.phase == Phase.SCREEN else row.recipe["preset"]
+        took[name, preset, Point.from_key(row.point).mode].append(row.t1 - row.t0)
+    return [(key, median(each)) for key, each in took.items() if len(each) >= FEW and key[1] in PRESETS]
 
 
 def _latest(connection: Connection, name: str) -> list[Any]:
     query = (
-        select(launch.phase, launch.t0, launch.t1, run.recipe)
+        select(launch.phase, launch.point, launch.t0, launch.t1, run.recipe)
         .join(schema.run, run.run == launch.run)
         .where(launch.board == name, launch.state == State.DONE.value, launch.phase >= Phase.SCREEN.value)
         .where(launch.t0.is_not(None), launch.t1 > launch.t0)

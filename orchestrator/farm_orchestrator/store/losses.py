@@ -1,17 +1,15 @@
-"""Boards that are lost, and parts that are given up."""
+"""Boards that are lost: each time they wait longer, the fifth time their parts are given up."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
 
 from sqlalchemy import Connection, select, update
 
-from farm_orchestrator.model import LaunchRow, Part, Phase, State
+from farm_orchestrator.model import State
 from farm_orchestrator.store import schema
-from farm_orchestrator.store.blocks import Share, load_share
-from farm_orchestrator.store.cells import close_cells
+from farm_orchestrator.store.blocks import load_share
+from farm_orchestrator.store.ending import end_part
 from farm_orchestrator.store.moments import live
 from farm_orchestrator.store.store import Store
 
@@ -19,7 +17,7 @@ LOSSES_MAX = 5
 BACKOFF_S = 5.0
 BACKOFF_MAX_S = 300.0
 JITTER = 0.2
-launch, cell, board = schema.launch.c, schema.cell.c, schema.board.c
+launch, board = schema.launch.c, schema.board.c
 
 
 def board_loss(store: Store, name: str, why: str, *, final: bool = False, fence: int | None = None) -> None:
@@ -56,26 +54,6 @@ def backoff_s(name: str, losses: int, now: float) -> float:
     return float(min(BACKOFF_MAX_S, BACKOFF_S * 2 ** (losses - 1)) * (1 + JITTER * (2 * share - 1)))
 
 
-def end_part(connection: Connection, share: Share, word: str, reason: str) -> None:
-    """What is pending becomes skipped; a cell that lacks planned blocks is not_run, the others keep what they have."""
-    part = share.part
-    at = (schema.part.c.run == part.run, schema.part.c.board == part.name)
-    connection.execute(update(schema.part).where(*at).values(ended=reason))
-    skip(connection, share, word)
-    full = _full_cells(part, share.rows(connection))
-    query = select(cell.variant, cell.point).where(cell.run == part.run, cell.board == part.name, cell.state.is_(None))
-    bare = [tuple(row) for row in connection.execute(query) if tuple(row) not in full]
-    close_cells(connection, part, bare, "not_run", reason)
-
-
-def skip(connection: Connection, share: Share, word: str, cells: Iterable[tuple[str, str]] | None = None) -> None:
-    """Pending launches become skipped: all of the part, or those of `cells` (variant, point)."""
-    change = update(schema.launch).where(share.where, launch.state == State.PENDING)
-    change = change.values(state=State.SKIPPED.value, outcome=word)
-    for where in [()] if cells is None else [(launch.variant == v, launch.point == p) for v, p in cells]:
-        connection.execute(change.where(*where))
-
-
 def _end_parts(connection: Connection, now: float, name: str, reason: str) -> None:
     """Ends the parts that this board's lane would have measured; a run that nobody stands behind stays as it is."""
     query = (
@@ -96,9 +74,3 @@ def _end_parts(connection: Connection, now: float, name: str, reason: str) -> No
 def _hold_back(connection: Connection, name: str, not_before: float) -> None:
     where = (launch.board == name, launch.state == State.PENDING, launch.not_before < not_before)
     connection.execute(update(schema.launch).where(*where).values(not_before=not_before))
-
-
-def _full_cells(part: Part, rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
-    done = (row for row in rows if row.state == State.DONE and row.phase == Phase.MEASURE and row.dropped is None)
-    counts = Counter((row.variant, row.point) for row in done)
-    return {key for key, count in counts.items() if count >= part.planned_blocks}

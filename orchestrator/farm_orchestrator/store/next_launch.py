@@ -85,6 +85,13 @@ def has_pending(store: Store, name: str, block: BlockId) -> bool:
     return bool(store.read(lambda c: c.execute(query).scalar_one()))
 
 
+def block_launches(store: Store, name: str, block: BlockId) -> list[LaunchRow]:
+    """The launches of one attempt of a block, in their order."""
+    here = (launch.board == name, launch.run == block.run, launch.block == block.block, launch.attempt == block.attempt)
+    query = select(*LAUNCH_COLUMNS).where(*here).order_by(launch.position)
+    return store.read(lambda c: [launch_row(row) for row in c.execute(query)])
+
+
 def take(connection: Connection, now: float, turn: Turn) -> Claim | None:
     """`claim` inside a transaction."""
     row = connection.execute(TAKE, _asked(now, turn)).one_or_none()

@@ -85,7 +85,8 @@ def _message(gate: Gate, judged: GateCell, clock: figures.Clock) -> str:
     span = (
         "" if judged.low is None or judged.high is None else f" (95 % CI {write(judged.low)} to {write(judged.high)})"
     )
-    return f"{name} {write(judged.value)}{span}, limit {gate.bound}"
+    why = f"; {_clean(judged.reason)}" if judged.reason else ""
+    return f"{name} {write(judged.value)}{span}, limit {gate.bound}{why}"
 
 
 def _ungated(results: Results, board: Board) -> Iterator[TestCase]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from farm_reports import figures
+from farm_reports import figures, promised
+from farm_reports.meanings import BURST
 from farm_reports.results import Cell, Fleet, Gate, Results, Ship
 
 LIMIT_BYTES = 60_000
 SHIP_BYTES = 24_000
 GATES = 20
 FLEETS = 3
+EFFECTS = 3
 ICONS = {
     "measured": "\U0001f4cf",
     "passed": "\u2705",
@@ -29,7 +31,7 @@ def summary(results: Results) -> str:
     """Verdict, what to ship, counts, then all cells under a fold."""
     top = "\n\n".join(filter(None, (_title(results), _open_gates(results), _headline(results))))
     ship = _table(*_ship_table(results), SHIP_BYTES)
-    counts = "\n\n".join(filter(None, (_fleet(results), _counts(results))))
+    counts = "\n\n".join(filter(None, (_fleet(results), _counts(results), _effect(results))))
     used = sum(len(part.encode()) for part in (top, ship, counts))
     cells = _table(*_cell_table(results), LIMIT_BYTES - used - 200)
     fold = f"<details><summary>All cells</summary>\n\n{cells}\n</details>"
@@ -69,7 +71,8 @@ def _gate_line(results: Results, gate: Gate) -> str:
     if worst.value is None:
         return f"- {escape(name)}: {gate.verdict}, {where}, {escape(worst.reason or 'none for sure')}"
     value = figures.gate_value(gate.metric, worst.value, gate.bound, figures.clock(results.cells))
-    return f"- {escape(name)}: {gate.verdict}, worst {figures.plain(value)} ({where})"
+    why = f"; {escape(worst.reason)}" if worst.reason else ""
+    return f"- {escape(name)}: {gate.verdict}, worst {figures.plain(value)} ({where}){why}"
 
 
 def _ship_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
@@ -122,9 +125,16 @@ def _memory(cell: Cell) -> str:
 def _counts(results: Results) -> str:
     numbers = results.counts.model_dump()
     words = ", ".join(f"{numbers[word]} {word}" for word in COUNTED)
-    smallest = results.run.smallest_effect
-    effect = "not known" if smallest is None else f"{smallest * 100:.1f} %"
-    return f"{words}; smallest effect {effect}"
+    mode = "" if results.run.mode == BURST else f"; mode {results.run.mode}"
+    return f"{words}{mode}; smallest effect {figures.plain(promised.both(results.run)) or 'not known'}"
+
+
+def _effect(results: Results) -> str:
+    """Why boards saw less than was promised."""
+    reasons = promised.reasons(results)
+    more = [f"and {len(reasons) - EFFECTS} more boards, in results.json"] if len(reasons) > EFFECTS else []
+    told = [escape(figures.plain(text), 1000) for text in reasons[:EFFECTS]]
+    return "\n".join(f"- {text}" for text in [*told, *more])
 
 
 def _fleet(results: Results) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 
 from farm_reports import verdict
 from farm_reports.judge.case import Case, build
 from farm_reports.judge.cells import judged
-from farm_reports.judge.compared import smallest_effect
 from farm_reports.judge.drops import drops
 from farm_reports.judge.fleet import fleet
 from farm_reports.judge.gates import gates
 from farm_reports.judge.sentences import headline, sentence
 from farm_reports.judge.ship import ship
-from farm_reports.results import Board, Calibrated, Cell, Counts, Pin, Results, Run, Variant
+from farm_reports.judge.sight import sights, smallest
+from farm_reports.results import Board, Calibrated, Cell, Counts, Pin, Results, Run, Sight, Variant
 from farm_reports.tables import BoardRecord, Tables
 
 __all__ = ["results"]
@@ -29,9 +29,10 @@ def results(tables: Tables) -> Results:
     measured = {cell.board for cell in cells if cell.state == "measured"}
     word = verdict.run([gate.verdict for gate in gated], len(measured), tables.min_boards)
     heading = headline(case, ships, cells)
-    boards = [_board(board) for board in tables.boards]
+    seen = sights(case, cells)
+    boards = [_board(board, seen.get(board.name)) for board in tables.boards]
     return Results(
-        run=_run(case, cells),
+        run=_run(case, seen.values()),
         verdict=word,
         sentence=sentence(case, word, gated, cells, heading),
         headline=heading,
@@ -46,14 +47,14 @@ def results(tables: Tables) -> Results:
     )
 
 
-def _run(case: Case, cells: Sequence[Cell]) -> Run:
-    compared = {(c.board, c.variant, c.point_key): c.versus_baseline for c in cells if c.versus_baseline is not None}
+def _run(case: Case, seen: Collection[Sight]) -> Run:
     facts = {"name": None, "finished": None, "against": None, "git": None, "mode": "burst", **case.tables.run}
     own = {
         "status": "partial" if case.tables.partial else "complete",
         "baseline": case.baseline,
         "seed": case.tables.seed,
-        "smallest_effect": smallest_effect(case, compared),
+        "smallest_effect": smallest(each.had for each in seen),
+        "promised_effect": smallest(each.promised for each in seen),
     }
     return Run.model_validate({**facts, **own})
 
@@ -72,24 +73,29 @@ def _counted(case: Case, cell: Cell) -> str | None:
     return cell.versus_baseline.verdict if cell.versus_baseline else "invalid"
 
 
-def _board(record: BoardRecord) -> Board:
+def _board(record: BoardRecord, sight: Sight | None) -> Board:
     facts = record.facts
     return Board(
         name=record.name,
-        model=facts.get("model"),
-        arch=facts.get("arch"),
-        kernel=facts.get("kernel"),
-        python=facts.get("python"),
-        onnxruntime=facts.get("onnxruntime"),
-        agent=facts.get("agent"),
+        **{name: _text(facts.get(name)) for name in ("model", "arch", "kernel", "python", "onnxruntime", "agent")},
         fingerprint=record.fields.get("fingerprint"),
         pin=Pin(wanted="stock", held=False, reason="clocks are observed, not set"),
-        capabilities=facts.get("capabilities") or {},
+        capabilities={name: told for name, told in _items(facts.get("capabilities")) if isinstance(told, dict)},
         reason=record.reason,
         lab=bool(record.fields.get("lab")),
         type=record.fields.get("type"),
         calibration=Calibrated.model_validate(asdict(record.calibration)),
+        sight=sight,
     )
+
+
+def _text(told: object) -> str | None:
+    """What a board says of itself may be anything."""
+    return told if isinstance(told, str) else None
+
+
+def _items(told: object) -> Iterable[tuple[str, object]]:
+    return told.items() if isinstance(told, dict) else ()
 
 
 def _variant(case: Case, name: str) -> Variant:

@@ -75,8 +75,11 @@ def build(tables: Tables) -> Case:
 
 
 def _gated(case: Case) -> int:
-    """The m of alpha / m, as the plan fixed it: a variant that was refused before the plan had no comparison."""
-    relative = sum(bound.relative and bound.metric in GATED for bound in case.bounds)
+    """The m of alpha / m, as the plan fixed it: a variant that was refused before the plan had no comparison, and one
+    that may be judged twice has two.
+    """
+    gated = [bound for bound in case.bounds if bound.relative and bound.metric in GATED]
+    relative = sum(2 if case.tables.confirms and bound.confirmed else 1 for bound in gated)
     planned = [name for _, name, _ in case.cells if name != case.baseline and case.ships(name)]
     return relative * sum(case.variants[name].reason is None for name in planned if name in case.variants)
 

@@ -70,8 +70,9 @@ def _fitted(case: Case, evidence: Evidence, cell: Cell) -> Cell:
 
 def _fact(evidence: Evidence, name: str, absent: str) -> Value:
     """A value of each launch; where none has it, the reason the agent gave."""
-    reasons = (launch.facts.get(f"{name}_reason") for launch in evidence.used)
-    return of_launches(evidence.fact(name).values(), next(filter(None, reasons), absent))
+    told = (launch.facts.get(f"{name}_reason") for launch in evidence.used)
+    reasons = (reason for reason in told if reason and isinstance(reason, str))
+    return of_launches(evidence.fact(name).values(), next(reasons, absent))
 
 
 def _accuracy(case: Case, evidence: Evidence) -> Accuracy:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from farm_reports import verdict
 from farm_reports.judge.case import Case
-from farm_reports.judge.evidence import Evidence, Floats, Key, pairs
+from farm_reports.judge.confirmed import deciding, owed, ratios
+from farm_reports.judge.evidence import Evidence, Floats, pairs
 from farm_reports.results import BaselineWord, CellState, VersusBaseline
-from farm_reports.stats.compare import Interval, change, held, interval
-from farm_reports.stats.power import seen
+from farm_reports.stats.compare import Interval, change, interval
 from farm_reports.stats.tails import FEW
 
 
@@ -22,19 +21,9 @@ def versus(case: Case, evidence: Evidence, state: CellState) -> VersusBaseline |
     differences = pairs(evidence.logs(), reference.logs())
     if state == "failed" or (differences.size == 0 and state == "not_run"):
         return None
-    if state == "not_run" or reference.owed:
+    if state == "not_run" or reference.owed or owed(case, evidence):
         return _provisional(differences, case.bias_floor(evidence.key[0]))
     return _judged(case, evidence, differences)
-
-
-def smallest_effect(case: Case, cells: Mapping[Key, VersusBaseline]) -> float | None:
-    """The smallest change that every valid comparison of this run would most likely have called."""
-    effects = [
-        _seen(_differences(case, case.evidence[key]), case.level(key[1], "latency_p50"), case.bias_floor(key[0]))
-        for key, versus in cells.items()
-        if versus.verdict != "invalid" and not versus.provisional
-    ]
-    return max(effects, default=None)
 
 
 def ranged(differences: Floats, floor: float | None) -> Interval:
@@ -48,16 +37,18 @@ def _judged(case: Case, evidence: Evidence, differences: Floats) -> VersusBaseli
     why, floor = verdict.invalid(differences.size, evidence.rejected), case.bias_floor(evidence.key[0])
     if why is not None:
         return _versus(ranged(differences, floor) if differences.size else None, "invalid", reason=why)
-    side = case.side(evidence.key[1], "latency_p50")
+    side, fresh = case.side(evidence.key[1], "latency_p50"), deciding(case, evidence) is not evidence
+    differences = ratios(case, evidence)
     gate = change(differences, side, floor) if side is not None else None
     drawn = change(differences, floor=floor)
-    deciding = gate or drawn
+    decisive = gate or drawn
     return _versus(
         drawn,
-        verdict.against_baseline(deciding),
+        verdict.against_baseline(decisive),
         gate_low=math.exp(gate.low) if gate and gate.known else None,
         gate_high=math.exp(gate.high) if gate and gate.known else None,
-        small=verdict.small(deciding),
+        small=verdict.small(decisive),
+        fresh=differences.size if fresh else None,
     )
 
 
@@ -77,12 +68,3 @@ def _versus(of: Interval | None, word: BaselineWord, **rest: object) -> VersusBa
             **rest,
         }
     )
-
-
-def _seen(differences: Floats, level: float, floor: float | None) -> float:
-    return seen(interval(differences).error, level, float(held(differences, floor)))
-
-
-def _differences(case: Case, evidence: Evidence) -> Floats:
-    reference = case.reference(evidence)
-    return pairs(evidence.logs(), reference.logs() if reference else {})

@@ -20,7 +20,7 @@ Throttle = Literal["none", "suspected", "confirmed", "unknown"]
 def notes(evidence: Evidence, calibration: Calibration) -> Iterator[Json]:
     """The findings of the launches that count, each with its figures."""
     said = _said(evidence.used)
-    yield from _not_steady(evidence.used)
+    yield from ({"name": Name.NOT_STEADY, "text": text} for text in unsteady(evidence.used))
     yield from _held_back(said)
     yield from _clocks(said, calibration)
     yield from _other_work(said, calibration)
@@ -40,12 +40,12 @@ def _said(launches: Sequence[LaunchRecord]) -> list[Readings]:
     return [Readings(launch.facts, launch.point) for launch in launches]
 
 
-def _not_steady(launches: Sequence[LaunchRecord]) -> Iterator[Json]:
+def unsteady(launches: Sequence[LaunchRecord]) -> Iterator[str]:
     """A few launches that did not settle are what a median over launches is for."""
     moving = [launch for launch in launches if _moving(launch) is not None]
     if 2 * len(moving) > len(launches):
         told = f": {_moving(moving[0])}" if _moving(moving[0]) else ""
-        yield {"name": Name.NOT_STEADY, "text": f"{len(moving)} of {len(launches)} launches did not settle{told}."}
+        yield f"{len(moving)} of {len(launches)} launches did not settle{told}."
 
 
 def _moving(launch: LaunchRecord) -> str | None:
@@ -88,7 +88,7 @@ def _signs(said: Sequence[Readings]) -> Iterator[str]:
     for sign in SIGNS:
         level = _median(said, sign.read)
         if level is not None and level > _bound(sign, said):
-            yield f"{sign.what[0].upper()}{sign.what[1:]}: {sign.text(level)}."
+            yield f"{sign.what}: {sign.text(level)}."
 
 
 def _bound(sign: Sign, said: Sequence[Readings]) -> float:

@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from farm_reports.readings import Readings
 from farm_reports.stats.tails import Tail, tail
 from farm_reports.tables import LaunchRecord, Tables
 
 FLOOR = "@floor"
 SCREEN_PHASE = 2
 MEASURE_PHASE = 3
+CONFIRM_PHASE = 6
 BLOCK_LOST = "block_lost"
 OPEN = {"pending", "running", "cancelled"}
 Key = tuple[str, str, str]
 Floats = NDArray[np.float64]
+NONE: Mapping[int, LaunchRecord] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Evidence:
     """All compared launches of a cell. `blocks` maps a block to its valid launch; `rejected` counts attempts.
 
-    `short`: the valid launches of the screening, which no comparison uses, by block.
+    `short`: the valid launches of the screening, which no comparison uses, by block. `fresh`: the same cell in the
+    blocks that confirm its comparison, None where there are none.
     """
 
     key: Key
@@ -37,6 +42,7 @@ class Evidence:
     owed: bool
     samples: tuple[NDArray[np.int64], ...]
     short: Mapping[int, LaunchRecord] = field(default_factory=dict)
+    fresh: Evidence | None = None
 
     @property
     def valid(self) -> int:
@@ -60,9 +66,9 @@ class Evidence:
         return {block: math.log(launch.p50_ns) for block, launch in self.blocks.items() if launch.p50_ns}
 
     def fact(self, name: str) -> dict[int, float]:
-        """A number of the agent's facts by block, where it was measured."""
-        known = {block: launch.facts.get(name) for block, launch in self.blocks.items()}
-        return {block: float(value) for block, value in known.items() if value is not None}
+        """An amount among the agent's facts by block, where it was measured and can be one."""
+        known = {block: Readings(each.facts, each.point).amount(name) for block, each in self.blocks.items()}
+        return {block: value for block, value in known.items() if value is not None}
 
     @cached_property
     def tails(self) -> Mapping[float, Tail]:
@@ -72,13 +78,25 @@ class Evidence:
 
 def gather(tables: Tables) -> dict[Key, Evidence]:
     """The evidence of every cell of the run, measured or not."""
-    mine: dict[Key, list[LaunchRecord]] = defaultdict(list)
-    for launch in tables.launches:
-        if launch.phase == MEASURE_PHASE:
-            mine[launch.board, launch.variant, launch.point].append(launch)
+    mine, again = (_by_cell(tables.launches, phase) for phase in (MEASURE_PHASE, CONFIRM_PHASE))
     rejected = _rejected(tables.launches)
     short = _short(tables.launches)
-    return {key: replace(_evidence(key, mine[key], rejected, tables), short=short[key]) for key in cells_of(tables)}
+    return {
+        key: _evidence(
+            key, mine[key], rejected, tables,
+            short=short[key],
+            fresh=_evidence(key, again[key], rejected, tables) if again[key] else None,
+        )
+        for key in cells_of(tables)
+    }  # fmt: skip
+
+
+def _by_cell(launches: Sequence[LaunchRecord], phase: int) -> dict[Key, list[LaunchRecord]]:
+    found: dict[Key, list[LaunchRecord]] = defaultdict(list)
+    for launch in launches:
+        if launch.phase == phase:
+            found[launch.board, launch.variant, launch.point].append(launch)
+    return found
 
 
 def _short(launches: Sequence[LaunchRecord]) -> dict[Key, dict[int, LaunchRecord]]:
@@ -117,7 +135,13 @@ def _rejected(launches: Sequence[LaunchRecord]) -> set[tuple[str, int, int]]:
 
 
 def _evidence(
-    key: Key, launches: Sequence[LaunchRecord], rejected: set[tuple[str, int, int]], tables: Tables
+    key: Key,
+    launches: Sequence[LaunchRecord],
+    rejected: set[tuple[str, int, int]],
+    tables: Tables,
+    *,
+    short: Mapping[int, LaunchRecord] = NONE,
+    fresh: Evidence | None = None,
 ) -> Evidence:
     attempts = {(launch.board, launch.block, launch.attempt) for launch in launches}
     blocks = {launch.block: launch for launch in sorted(launches, key=lambda one: one.attempt) if launch.valid}
@@ -130,6 +154,8 @@ def _evidence(
         rejected=len(attempts & rejected),
         owed=_owed(launches),
         samples=samples if len(samples) == len(used) else (),
+        short=short,
+        fresh=fresh,
     )
 
 

@@ -8,6 +8,8 @@ from farm_reports import verdict
 from farm_reports.bounds import Bound
 from farm_reports.findings import Name
 from farm_reports.judge.case import Case
+from farm_reports.judge.conditions import unsteady
+from farm_reports.judge.confirmed import deciding, said
 from farm_reports.judge.evidence import Key
 from farm_reports.judge.limits import Check, checks
 from farm_reports.judge.state import own_fault
@@ -52,6 +54,7 @@ def _check(case: Case, cell: Cell, index: int) -> Check:
 def _gate_cell(case: Case, cell: Cell, check: Check) -> GateCell:
     fault = own_fault(case, case.evidence[_key(cell)]) if check.verdict == "not_measured" else None
     moving = _moving(case, cell, check)
+    again = _again(case, cell, check) if moving is None else None
     return GateCell(
         board=cell.board,
         variant=cell.variant,
@@ -59,7 +62,7 @@ def _gate_cell(case: Case, cell: Cell, check: Check) -> GateCell:
         low=check.low,
         high=check.high,
         verdict="failed" if fault is not None else "inconclusive" if moving is not None else WORDS[check.verdict],
-        reason=fault or moving or check.reason,
+        reason=fault or moving or check.reason or again,
     )
 
 
@@ -69,7 +72,17 @@ def _moving(case: Case, cell: Cell, check: Check) -> str | None:
     known = board is not None and board.calibration.floor is not None
     if not known or check.verdict not in {"yes", "no"} or not check.bound.metric.startswith("latency"):
         return None
+    evidence = case.evidence[_key(cell)]
+    if check.bound.confirmed and deciding(case, evidence) is evidence.fresh:
+        return next(unsteady(evidence.fresh.used), None)
     return next((finding.text for finding in cell.findings if finding.name == Name.NOT_STEADY), None)
+
+
+def _again(case: Case, cell: Cell, check: Check) -> str | None:
+    """What became of a gate that the first blocks left open."""
+    if not check.bound.confirmed or check.value is None or cell.variant == case.baseline:
+        return None
+    return said(case, case.evidence[_key(cell)], undecided=check.verdict == "undecided")
 
 
 def _badness(cell: GateCell, check: Check) -> tuple[int, float]:

@@ -35,7 +35,14 @@ def _trial(arms: Sequence[Evidence]) -> Trial | str:
     why = verdict.invalid(differences.size, max(one.rejected, other.rejected))
     if why is not None or any(arm.owed for arm in arms):
         return why or "launches are still owed"
-    return _with_canary(trial(differences), arms)
+    return replace(_with_canary(trial(differences), arms), idle_mc=_idle_mc(arms))
+
+
+def _idle_mc(arms: Sequence[Evidence]) -> float | None:
+    """Where the board rested before a launch: a launch that did not wait for it, or waited in vain, does not say."""
+    found = [Readings(launch.facts, launch.point) for arm in arms for launch in arm.used]
+    rested = [each.number("settle_temp_mc") for each in found if each.facts.get("settle_broken") == []]
+    return min((mc for mc in rested if mc is not None), default=None)
 
 
 def _with_canary(made: Trial, arms: Sequence[Evidence]) -> Trial:

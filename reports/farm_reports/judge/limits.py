@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from farm_reports.bounds import READ, Bound
 from farm_reports.judge import words
 from farm_reports.judge.case import Case
+from farm_reports.judge.confirmed import owed, ratios
 from farm_reports.judge.evidence import Evidence, Floats, log, pairs
 from farm_reports.judge.figures import NO_SENSOR
 from farm_reports.judge.screened import STATE, own, ratio
 from farm_reports.results import Accuracy, Cell, Fit, FitWord, LimitHit, Value
 from farm_reports.stats.compare import change
 from farm_reports.stats.power import MIN_BLOCKS
+from farm_reports.verdict import inside
 
 HAIR = 1e-9  # of a point: sums of decimals are not exact
 ORDER: tuple[FitWord, ...] = ("no", "not_measured", "undecided")
@@ -82,7 +84,7 @@ def _screened(case: Case, evidence: Evidence, cell: Cell, bound: Bound) -> Check
         check = Check(bound, "not_measured", reason=cell.reason)
     else:
         low, value, high = bound.unlogged(found.low, found.estimate, found.high)
-        check = Check(bound, _inside(low, high, bound.value), value, low, high)
+        check = Check(bound, inside(low, high, bound.value), value, low, high)
     return check if check.verdict == "no" else Check(bound, "not_measured", reason=cell.reason)
 
 
@@ -101,14 +103,16 @@ def _absolute(bound: Bound, value: Value) -> Check:
         return Check(bound, "not_measured", reason=value.reason)
     low = -math.inf if value.low is None else value.low
     high = math.inf if value.high is None else value.high
-    return Check(bound, _inside(low, high, bound.value), value.value, value.low, value.high)
+    return Check(bound, inside(low, high, bound.value), value.value, value.low, value.high)
 
 
 def _relative(case: Case, evidence: Evidence, bound: Bound) -> Check:
     """The paired ratio to the baseline at the level of this comparison; the baseline itself is what it is."""
     if evidence.key[1] == case.baseline:
         return Check(bound, "yes" if bound.value >= 0 else "no", 0.0)
-    differences = _differences(case, evidence, bound.metric)
+    if bound.confirmed and owed(case, evidence):
+        return Check(bound, "not_measured", reason="its confirmation is not complete")
+    differences = ratios(case, evidence) if bound.confirmed else _differences(case, evidence, bound.metric)
     if differences is None:
         return Check(bound, "not_measured", reason="too few iterations in a launch")
     if differences.size < MIN_BLOCKS:
@@ -118,7 +122,7 @@ def _relative(case: Case, evidence: Evidence, bound: Bound) -> Check:
     if not found.known:
         return Check(bound, "undecided", math.expm1(found.estimate))
     value, low, high = (math.expm1(log) for log in (found.estimate, found.low, found.high))
-    return Check(bound, _inside(low, high, bound.value), value, low, high)
+    return Check(bound, inside(low, high, bound.value), value, low, high)
 
 
 def _differences(case: Case, evidence: Evidence, metric: str) -> Floats | None:
@@ -129,20 +133,12 @@ def _differences(case: Case, evidence: Evidence, metric: str) -> Floats | None:
 
 
 def _logs(evidence: Evidence, metric: str) -> dict[int, float] | None:
-    if metric == "latency_p50":
-        return evidence.logs()
     if metric == "peak_memory":
         return log(evidence.fact("peak_memory"))
     tail = evidence.tails.get(0.99)
     if tail is None or tail.value is None or not tail.each_speaks:
         return None
     return log({block: own.value for block, own in zip(sorted(evidence.blocks), tail.each, strict=True)})
-
-
-def _inside(low: float, high: float, most: float) -> FitWord:
-    if high <= most:
-        return "yes"
-    return "no" if low > most else "undecided"
 
 
 def _value(cell: Cell, bound: Bound) -> Value:

@@ -9,6 +9,7 @@ import numpy as np
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, pairs
 from farm_reports.judge.figures import NS_PER_MS
+from farm_reports.readings import Readings
 from farm_reports.results import Cell, Latency, Quantile, Value, VersusBaseline
 from farm_reports.stats.compare import Interval
 from farm_reports.stats.short import short
@@ -43,7 +44,7 @@ def own(evidence: Evidence, metric: str) -> Interval | None:
 def _logs(evidence: Evidence, metric: str) -> dict[int, float]:
     """Log of a metric by short block, where it was measured."""
     known = {
-        block: launch.p50_ns if metric == "latency_p50" else launch.facts.get(metric)
+        block: launch.p50_ns if metric == "latency_p50" else Readings(launch.facts, launch.point).amount(metric)
         for block, launch in evidence.short.items()
     }
     return {block: math.log(value) for block, value in known.items() if value}

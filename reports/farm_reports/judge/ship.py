@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from farm_reports.judge.case import Case
-from farm_reports.judge.evidence import Evidence, Floats, pairs
+from farm_reports.judge.confirmed import ratios
+from farm_reports.judge.evidence import Evidence, Floats
 from farm_reports.judge.limits import Check, checks
 from farm_reports.judge.words import listed, span
 from farm_reports.results import Cell, Nearest, RuledOut, Ship
@@ -71,7 +72,7 @@ def _latency(case: Case, evidence: Evidence) -> tuple[float, float]:
         return math.inf, 0.0
     own = interval(_array(evidence))
     reference = case.reference(evidence)
-    paired = pairs(evidence.logs(), reference.logs()) if reference and case.tables.compare else _array(evidence)[:0]
+    paired = ratios(case, evidence) if reference and case.tables.compare else _array(evidence)[:0]
     if evidence.key[1] == case.baseline or not paired.size or reference is None:
         return own.estimate, 0.0
     change = interval(paired)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from farm_reports import figures
 from farm_reports.charts import forest
+from farm_reports.meanings import BURST
 from farm_reports.results import Cell, Value
 from farm_reports.sections.fleet import Pool, pooled
 from farm_reports.sections.matrix import comparison_word, describe, interval_name, missed
@@ -78,7 +79,8 @@ def _name(view: View) -> str:
 def _heading(view: View) -> str:
     where = f"on {view.rows[0].board.name}" if len(view.rows) == 1 else "board by board"
     start = "Provisional figures" if view.partial else "Every variant"
-    return f"{start} {where}" + (f", against {view.baseline}" if view.compared else "")
+    mode = "" if view.results.run.mode == BURST else f", {view.results.run.mode}"
+    return f"{start} {where}" + (f", against {view.baseline}" if view.compared else "") + mode
 
 
 def _lede(view: View) -> str:

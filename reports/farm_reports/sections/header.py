@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from farm_reports.meanings import BURST
 from farm_reports.results import Cell, Git
 from farm_reports.sections.view import View
 from farm_reports.sections.words import counted, listed
@@ -83,6 +84,10 @@ def strips(view: View) -> Iterable[Strip]:
     results = view.results
     if view.partial:
         yield Strip("Partial", "The run is not complete: every figure is provisional, and no verdict is taken early.")
+    if results.run.mode != BURST:
+        yield Strip(
+            results.run.mode.capitalize(), "Timed under its own heat: no figure here compares with one of a burst."
+        )
     if results.run.synthetic:
         yield Strip("Synthetic", "These figures come from a stand-in load, not from a model.")
     lab = [board.name for board in results.boards if board.lab]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from farm_reports import figures
+from farm_reports.meanings import MODE
 from farm_reports.results import Board, Cell
-from farm_reports.sections import calibration
+from farm_reports.sections import calibration, confirmation, effect
 from farm_reports.sections.view import Section, View, shows
 from farm_reports.sections.words import anchor, counted, grouped, listed, spoken
 
@@ -82,21 +83,17 @@ def trust(view: View) -> Section:
 
 def _statements(view: View) -> Iterator[tuple[str, str]]:
     """Name and text, in the order in which a sceptic asks."""
-    smallest = view.results.run.smallest_effect
+    mode = view.results.run.mode
+    if mode in MODE:
+        yield "Mode", f"{mode}: {MODE[mode]}"
     if view.compared:
-        if smallest is None:
-            yield "Smallest effect", "Not known yet: too few complete blocks."
-        else:
-            size = f"{smallest * 100:.1f}\u00a0%"
-            yield (
-                "Smallest effect",
-                f"{size}: the smallest change this run could see. A smaller one may be there and stay unseen.",
-            )
+        yield from (("Smallest effect", text) for text in effect.statements(view.results))
         yield from (("Calibration", text) for text in calibration.statements(view.results.boards))
         yield (
             "Unit",
             "Intervals come from launches, each a fresh process, paired in blocks with the baseline; never from iterations.",
         )
+        yield from (("Confirmation", text) for text in confirmation.statements(view.results))
     yield "Launches", _launches(view.results.cells)
     yield "Clocks", _clocks(view.results.boards)
 

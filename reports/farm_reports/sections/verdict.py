@@ -191,7 +191,7 @@ def _worst(view: View, gate: Gate) -> str:
     where = " on ".join(filter(None, (worst.variant, worst.board)))
     if worst.value is None:
         return f"{where}: {worst.reason or 'not measured'}"
-    return f"worst {_with_interval(view, gate, worst)}, {where}"
+    return f"worst {_with_interval(view, gate, worst)}, {where}" + (f"; {worst.reason}" if worst.reason else "")
 
 
 def _with_interval(view: View, gate: Gate, cell: GateCell) -> str:

@@ -39,7 +39,14 @@ def calibrated(trials: Sequence[Trial]) -> Calibration:
     if len(trials) < RUNS:
         return replace(known, reason=f"{len(trials)} of {RUNS} A/A runs are there")
     found = np.array([[each.estimate for each in trials], [each.error for each in trials]])
-    return replace(known, bias=float(bias(*found)), floor=float(floor(*found)), reason=None)
+    idle_mc = [each.idle_mc for each in trials if each.idle_mc is not None]
+    return replace(
+        known,
+        bias=float(bias(*found)),
+        floor=float(floor(*found)),
+        reason=None,
+        idle_mc=float(np.median(idle_mc)) if idle_mc else None,
+    )
 
 
 def estimates(differences: Floats) -> tuple[Floats, Floats]:

@@ -1,0 +1,136 @@
+"""Whether the real command cries wolf on the real machine: a file against itself, and 5 % more work, run by run."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench import chains
+from bench.experiments import CALLED, SEES, Comparison, Experiment, band, experiment
+from bench.figures import Figure, exactly
+from bench.restless import restless
+from bench.rows import Row, at_least, at_most, measured
+from farm_reports.stats.power import LEVEL
+
+RUNS = 10  # of a round
+MOST_ROUNDS = 3  # thirty runs tell what they are to tell
+LOADED = {"note": 2, "drop": 1}  # runs of a round beside a load, by what the board does about interference
+FOUND = 90  # per cent
+JUDGED = (
+    "one `farm run` each on this machine: quick, one thread, not calibrated, judged as it judges: no gate, 2.5 % a side"
+)
+RESTLESS = "a process on each CPU that spins and rests by turns of seconds"
+
+
+def quiet(folder: Path, rounds: int) -> list[Row]:
+    models = chains.three(folder / "models")
+    taken = [experiment(folder / str(number), models, number + 1) for number in range(RUNS * min(rounds, MOST_ROUNDS))]
+    return rows(taken, chains.truth(models[0], models[2]))
+
+
+def loaded(folder: Path, rounds: int) -> list[Row]:
+    """The drop of a block for interference is the default of a board; on this machine it is only noted."""
+    models = chains.three(folder / "models")
+    rounds = min(rounds, MOST_ROUNDS)
+    with restless():
+        taken = {word: _under_load(folder / word, models, word, count * rounds) for word, count in LOADED.items()}
+    return loaded_rows(taken)
+
+
+def _under_load(folder: Path, models: Sequence[Path], word: str, runs: int) -> list[Experiment]:
+    folder.mkdir()
+    inventory = folder / "inventory.yaml"
+    inventory.write_text(f"boards: {{local: {{local: true, interference: {word}}}}}\n")
+    return [experiment(folder / str(number), models, number + 1, "--inventory", inventory) for number in range(runs)]
+
+
+def rows(taken: Sequence[Experiment], truth: Figure) -> list[Row]:
+    same, more = [each.same for each in taken], [each.more for each in taken]
+    return [_called(same), _raw(same), _found(more), _ratio(more, truth)]
+
+
+def loaded_rows(taken: dict[str, list[Experiment]]) -> list[Row]:
+    runs = [each for found in taken.values() for each in found]
+    same, more = [each.same for each in runs], [each.more for each in runs]
+    faster = sum(each.word == "faster" for each in more)
+    return [
+        measured(f"A/A under load, called faster or slower in {len(runs)} runs", exactly(_calls(same), _words(same)),
+                 "runs", at_most(0), versus=f"{RESTLESS}; {JUDGED}"),
+        measured(f"A/B under load, 5 % more work called faster in {len(runs)} runs", exactly(faster, _words(more)),
+                 "runs", at_most(0)),
+        *(_dropped(word, found) for word, found in taken.items()),
+    ]  # fmt: skip
+
+
+def _called(same: Sequence[Comparison]) -> Row:
+    strict = sum(each.strict_word in CALLED for each in same)
+    note = f"{_words(same)}; at alpha {LEVEL:.0%} {strict} called; the bound is the 99.9 % band of {LEVEL:.0%}"
+    figure = exactly(_calls(same), note)
+    return measured(f"A/A, called faster or slower in {len(same)} runs", figure, "runs", at_most(band(len(same))),
+                    versus=JUDGED)  # fmt: skip
+
+
+def _raw(same: Sequence[Comparison]) -> Row:
+    called = sum(each.raw_p < LEVEL for each in same)
+    how = f"the same data: all valid iterations of both names, two-sided, alpha {LEVEL:.0%}"
+    return measured(f"A/A by Mann-Whitney on raw iterations, called in {len(same)} runs", exactly(called), "runs",
+                    versus=how)  # fmt: skip
+
+
+def _found(more: Sequence[Comparison]) -> Row:
+    """Where a run was too noisy to see so much it only says what it saw."""
+    able = [each for each in more if each.smallest_effect <= SEES]
+    found = sum(each.word == "slower" for each in able)
+    strict = sum(each.strict_word == "slower" for each in able)
+    smallest = f"smallest effect, median of all {len(more)} runs: {_effect(more)}"
+    note = f"{found} of {len(able)} runs, at alpha {LEVEL:.0%} {strict}; {smallest}{_others(more)}"
+    share = 100 * found / len(able) if able else math.nan
+    name = f"A/B, 5 % more work found where the smallest effect was <= {SEES:.0%}"
+    if not able:
+        return Row(name, None, "%", None, at_least(FOUND), None, f"no run saw so little; {smallest}{_others(more)}")
+    return measured(name, exactly(share, note), "%", at_least(FOUND), versus="20 and 21 equal layers, runs as above")
+
+
+def _others(more: Sequence[Comparison]) -> str:
+    rest = [each for each in more if each.smallest_effect > SEES]
+    if not rest:
+        return ""
+    effects = ", ".join(_percent(each.smallest_effect) for each in rest)
+    return f"; the other {len(rest)} ({_words(rest)}): {effects}"
+
+
+def _ratio(more: Sequence[Comparison], truth: Figure) -> Row:
+    ratios = [each.ratio for each in more if each.ratio is not None]
+    note = f"{len(ratios)} runs, {min(ratios):.3f} to {max(ratios):.3f}"
+    versus = f"{truth.value:.3f} [{truth.low:.3f}, {truth.high:.3f}] where the two are called in turns in one process"
+    return measured("A/B, 5 % more work, median of the estimates", exactly(float(np.median(ratios)), note), "x",
+                    versus=versus)  # fmt: skip
+
+
+def _dropped(word: str, taken: Sequence[Experiment]) -> Row:
+    dropped, attempts = sum(each.dropped for each in taken), sum(each.attempts for each in taken)
+    words = f"A/A {_words([each.same for each in taken])}; A/B {_words([each.more for each in taken])}"
+    note = f"{dropped} of {attempts} in {len(taken)} runs; {words}"
+    return measured(f"blocks dropped under load, `interference: {word}`",
+                    exactly(100 * dropped / max(attempts, 1), note), "%")  # fmt: skip
+
+
+def _calls(comparisons: Sequence[Comparison]) -> int:
+    return sum(each.word in CALLED for each in comparisons)
+
+
+def _words(comparisons: Sequence[Comparison]) -> str:
+    """`same 25, undecided 5`."""
+    return ", ".join(f"{word} {count}" for word, count in Counter(each.word for each in comparisons).most_common())
+
+
+def _effect(comparisons: Sequence[Comparison]) -> str:
+    return _percent(float(np.median([each.smallest_effect for each in comparisons])))
+
+
+def _percent(effect: float) -> str:
+    return f"{effect:.1%}" if math.isfinite(effect) else "none"
