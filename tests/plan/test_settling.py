@@ -43,6 +43,10 @@ def test_a_calibrated_board_begins_near_idle_and_its_later_launches_within_two_d
     assert band(block({"settle_temp_mc": 47_500}), CALIBRATED) == (45_500, 48_000)
 
 
+def test_nobody_waits_for_the_rest_of_a_block_whose_first_launch_began_too_hot() -> None:
+    assert band(block({"settle_temp_mc": 55_000}), CALIBRATED) == (53_000, 57_000)
+
+
 def test_a_calibrated_board_whose_rest_nobody_saw_is_held_to_the_first_launch_of_the_block() -> None:
     assert band([], BLIND) == (None, None)
     assert band(block({"settle_temp_mc": 45_000}), BLIND) == (40_000, 50_000)

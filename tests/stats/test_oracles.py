@@ -13,9 +13,10 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import wilcoxon
 
 from farm_reports.stats.compare import change, interval, mad_sd, probability_best
-from farm_reports.stats.launch import floor, quantile, summarise, upper_bound
+from farm_reports.stats.launch import floor, quantile, summarise, tau, upper_bound
 from farm_reports.stats.power import detectable, planned_blocks
 from farm_reports.stats.signed_rank import Floats, _cumulative, cut, limits, walsh
+from noise import ar1, generator
 
 # values; estimate and limits at 95 % and 99 %, and the one-sided p, as R 4.2.2 prints them with 17 digits:
 # wilcox.test(x, conf.int = TRUE, conf.level = ...) and wilcox.test(x, alternative = "greater")
@@ -201,6 +202,17 @@ def test_correlated_iterations_count_for_less() -> None:
     steps = np.random.default_rng(2).normal(size=4000)
     series = np.cumsum(steps) * 1000 + 10**8
     assert summarise(series.astype(np.int64)).n_eff < 200 < summarise((steps * 1e3 + 1e6).astype(np.int64)).n_eff
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.9, 0.999])
+@pytest.mark.parametrize("n", [2, 7, 1_000, 1_024, 1_025, 20_000])
+def test_the_correlation_time_is_geyer_s_by_definition(n: int, phi: float) -> None:
+    series = ar1(generator(n), (n,), phi, 1.0)
+    centred = series - series.mean()
+    lags = np.correlate(centred, centred, "full")[n - 1 :] / (centred @ centred)
+    pairs = lags[: n // 2 * 2].reshape(-1, 2).sum(axis=1)
+    kept = list(itertools.takewhile(lambda pair: pair > 0, pairs))
+    assert tau(series) == pytest.approx(max(1.0, 2 * sum(itertools.accumulate(kept, min)) - 1), rel=1e-9)
 
 
 def test_mad_sd_is_the_standard_deviation_of_a_normal_sample() -> None:

@@ -27,7 +27,8 @@ def start(rows: Sequence[LaunchRow], known: Calibration) -> Json:
         low, high = first - band_mc(known), first + band_mc(known)
     if known.idle_mc is not None:
         top = round(known.idle_mc) + ABOVE_IDLE_MC
-        high = top if high is None else min(top, high)
+        late = first is not None and first > top  # it dropped the block: the others need not wait for what is past
+        high = top if high is None else high if late else min(top, high)
     return {**anywhere(known), "low_mc": low, "high_mc": high}
 
 
