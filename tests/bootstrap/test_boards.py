@@ -24,8 +24,14 @@ def newest(version: str) -> str | None:
     return table.newest(target.arch, target.glibc, (int(major), int(minor)))
 
 
-def test_bare_boards_of_every_python_are_made_ready_and_measure(fleet: Fleet, tmp_path: Path) -> None:
-    pythons = bare_pythons(tmp_path / "venv")
+@pytest.mark.parametrize("some", [pytest.param((0, -1), id="oldest and newest"),
+                                  pytest.param(None, id="every one", marks=pytest.mark.long)])  # fmt: skip
+def test_bare_boards_of_every_python_are_made_ready_and_measure(
+    some: tuple[int, int] | None, fleet: Fleet, tmp_path: Path
+) -> None:
+    found = bare_pythons(tmp_path / "venv")
+    aged = sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+    pythons = found if some is None else {aged[at]: found[aged[at]] for at in some}
     server = fleet.world.server()
     for version, path in pythons.items():
         fleet.add(server, f"py{version}", python=path)

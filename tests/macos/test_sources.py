@@ -14,7 +14,6 @@ ANYWHERE = {"prctl"}  # of the C library
 # (file, name): why it needs no guard beside it.
 ALLOWED = {
     ("farm_agents/child.py", "prctl"): "the library is only loaded on Linux",
-    ("farm_lab/lab.py", "os.sched_getaffinity"): "`up` refuses elsewhere first",
     ("farm_lab/outfit.py", "os.sched_getaffinity"): "`up` refuses elsewhere first",
     ("farm_lab/synthetic.py", "os.memfd_create"): "a virtual board's own program",
 }
