@@ -83,10 +83,13 @@ def test_more_than_one_miss_in_ten_fails() -> None:
     assert rows(*experiments(SAME, FOUND, 8), *experiments(SAME, MISSED, 2))[2].ok is False
 
 
-def test_where_every_run_was_too_noisy_nothing_was_measured() -> None:
-    found = rows(*experiments(SAME, NOISY, 3))[2]
-    assert found.ok is None
-    assert "no run saw so little" in found.note
+def test_where_every_run_was_too_noisy_it_is_told_how_often_it_was_found_and_no_bound_is_claimed() -> None:
+    loud = comparison(0.05, 0.06, "slower")
+    found = rows(*experiments(SAME, NOISY, 3), *experiments(SAME, loud, 1))[2]
+    assert found.figure is not None
+    assert (found.figure.value, found.bound) == (25, None)
+    assert "1 of 4 runs" in found.note
+    assert "none did" in found.note
 
 
 def test_calls_of_identical_files_count_beside_those_of_raw_iterations() -> None:
