@@ -168,6 +168,15 @@ class Lane:
             self.end(claimed, answer(claimed))
         return launches
 
+    def until_phase(self, answer: Answer, phase: int, launches: int = 0) -> Claim:
+        """The launch after so many of the phase, running."""
+        while True:
+            claimed = self.claim()
+            if claimed.row.phase == phase and launches == 0:
+                return claimed
+            launches -= claimed.row.phase == phase
+            self.end(claimed, answer(claimed))
+
     def stop(self) -> None:
         store.release(self.state, self.board, self.fence)
 

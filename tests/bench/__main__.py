@@ -65,6 +65,7 @@ BENCHES = (
     Bench("footprint", "installed footprint", install.footprint),
     Bench("cost", "cost of the statistics", cost.statistics),
     Bench("trust", "A/A and A/B on this machine", trust.quiet),
+    Bench("trust-virtual", "A/A and A/B on virtual boards", trust.virtual),
     Bench("trust-load", "A/A and A/B under load", trust.loaded),
     Bench("verdict-time", "12 variants to a verdict", verdicts.three_presets),
 )

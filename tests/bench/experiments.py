@@ -1,4 +1,4 @@
-"""One `farm run` of a baseline, itself under a second name, and more work: what was called, and what was in the data."""
+"""A `farm run` of a baseline, itself under a second name, and more work: what was called, and what was in the data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.stats import binom, mannwhitneyu
@@ -63,10 +65,21 @@ class Experiment:
 
 
 def experiment(folder: Path, models: Sequence[Path], seed: int, *options: str | Path) -> Experiment:
-    """Raises RuntimeError where the command itself failed."""
-    desk = new_desk(folder)
-    command = (*models, "--preset", "quick", "--threads", "1", "--seed", str(seed), *options)
-    return _experiment(desk, results(desk, MOST_S, *command, codes=CODES))
+    """On this machine. Raises RuntimeError where the command itself failed."""
+    (found,) = experiments(new_desk(folder), models, "--threads", "1", "--seed", str(seed), *options)
+    return found
+
+
+def experiments(desk: Desk, models: Sequence[Path], *options: str | Path) -> list[Experiment]:
+    """One for each board of the run."""
+    found = results(desk, MOST_S, *models, "--preset", "quick", *options, codes=CODES)
+    measured = [row for row in desk.launches() if row["phase"] == Phase.MEASURE]
+    raw = pq.read_table(desk.runs()[-1] / "samples.parquet", columns=["board", "variant", "valid", "latency_ns"])
+    return [
+        _experiment([cell for cell in found["cells"] if cell["board"] == name],
+                    [row for row in measured if row["board"] == name], raw.filter(pc.field("board") == name))
+        for name in (board["name"] for board in found["boards"])
+    ]  # fmt: skip
 
 
 def band(runs: int, level: float = LEVEL) -> int:
@@ -80,13 +93,12 @@ def logs_of(rows: Sequence[dict[str, Any]], name: str) -> dict[int, float]:
     return {row["block"]: math.log(row["p50_ns"]) for row in valid}
 
 
-def _experiment(desk: Desk, found: Any) -> Experiment:
-    cells = {cell["variant"]: cell for cell in found["cells"]}
-    rows = [row for row in desk.launches() if row["phase"] == Phase.MEASURE]
+def _experiment(of_board: Sequence[Any], rows: Sequence[dict[str, Any]], samples: pa.Table) -> Experiment:
+    cells = {cell["variant"]: cell for cell in of_board}
     attempts = {(row["block"], row["attempt"]) for row in rows if row["t1"] is not None}
     dropped = {(row["block"], row["attempt"]) for row in rows if row["dropped"]}
     logs = {name: logs_of(rows, name) for name in cells}
-    raw = _iterations(desk.runs()[-1])
+    raw = _iterations(samples)
     same, more = (_comparison(cells[name], logs[name], logs[BASE], raw[name], raw[BASE]) for name in (AGAIN, MORE))
     return Experiment(same, more, len(attempts), len(dropped))
 
@@ -100,9 +112,8 @@ def _comparison(
     return Comparison(versus["verdict"], versus["ratio"], np.array([mine[at] - base[at] for at in both]), p)
 
 
-def _iterations(run: Path) -> dict[str, NDArray[np.int64]]:
+def _iterations(samples: pa.Table) -> dict[str, NDArray[np.int64]]:
     """All valid iterations of each variant, as a tool would pool them that knows no launches."""
-    table = pq.read_table(run / "samples.parquet", columns=["variant", "valid", "latency_ns"])
-    names, valid = table["variant"].to_numpy(), table["valid"].to_numpy()
-    latency_ns = table["latency_ns"].to_numpy()
+    names, valid = samples["variant"].to_numpy(), samples["valid"].to_numpy()
+    latency_ns = samples["latency_ns"].to_numpy()
     return {name: latency_ns[(names == name) & valid] for name in (BASE, AGAIN, MORE)}

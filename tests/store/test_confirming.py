@@ -32,16 +32,6 @@ def told(claim: Claim) -> Measured:
     return measured({"fp32": 1_000_000, "int8": 500_000, "fp16": at_limit}.get(claim.row.variant, 1_000_000))
 
 
-def until_phase(lane: Lane, phase: int, launches: int = 0) -> Claim:
-    """The launch after so many of the phase, running."""
-    while True:
-        claimed = lane.claim()
-        if claimed.row.phase == phase and launches == 0:
-            return claimed
-        launches -= claimed.row.phase == phase
-        lane.end(claimed, told(claimed))
-
-
 def check(state: Store) -> None:
     """The run is over, and as a run without any trouble ends."""
     assert broken_promises(state, RUN) == []
@@ -57,7 +47,7 @@ def check(state: Store) -> None:
 def test_the_last_block_of_the_comparison_plans_twice_as_many_for_the_gate_that_is_open(state: Store) -> None:
     insert(state, part())
     lane = Lane(state).start()
-    last = until_phase(lane, 3, 3 * BLOCKS - 1)
+    last = lane.until_phase(told, 3, 3 * BLOCKS - 1)
     assert rows(state, phase=CONFIRM) == []
     before = extra_left(state)
     lane.end(last, told(last))
@@ -121,7 +111,7 @@ OUTCOMES: dict[str, Measured | Lost] = {
 def test_a_fresh_block_that_is_spoilt_is_repeated(state: Store, clock: Clock, launch: int, name: str) -> None:
     insert(state, part())
     lane = Lane(state).start()
-    spoilt = until_phase(lane, CONFIRM, launch)
+    spoilt = lane.until_phase(told, CONFIRM, launch)
     lane.end(spoilt, OUTCOMES[name])
     clock.pass_s(31)
     boot = "boot-2" if name == "rebooted" else "boot-1"
@@ -133,7 +123,7 @@ def test_a_fresh_block_that_is_spoilt_is_repeated(state: Store, clock: Clock, la
 def test_interference_with_one_arm_drops_a_fresh_block_too(state: Store) -> None:
     insert(state, part())
     lane = Lane(state).start()
-    busy = until_phase(lane, CONFIRM, 2)
+    busy = lane.until_phase(told, CONFIRM, 2)
     lane.end(busy, replace(told(busy), facts={"cpu_ns": 40, "wall_ns": 100, "threads": 1}))
     lane.run(told)
     assert states(rows(state, phase=CONFIRM, block=busy.row.block, attempt=1)) == {"done": 2}
@@ -147,7 +137,7 @@ def test_a_run_interrupted_there_goes_on_as_if_nothing_had_been(
 ) -> None:
     insert(state, part())
     lane = Lane(state).start()
-    running = until_phase(lane, phase, launches)
+    running = lane.until_phase(told, phase, launches)
     store.cancel(state, RUN)
     lane.end(running, told(running) if committed else Lost("cancelled", "the run was cancelled"))
     assert phase == CONFIRM or rows(state, phase=CONFIRM) == [], "what is cancelled plans nothing"
@@ -163,7 +153,7 @@ def test_a_run_interrupted_there_goes_on_as_if_nothing_had_been(
 def test_a_worker_that_dies_there_leaves_it_to_the_next(state: Store, clock: Clock, phase: int, launches: int) -> None:
     insert(state, part())
     dead = Lane(state).start()
-    stale = until_phase(dead, phase, launches)
+    stale = dead.until_phase(told, phase, launches)
     clock.pass_s(7)
     heir = Lane(state, owner="heir").start()
     assert not dead.end(stale, told(stale))
@@ -200,7 +190,7 @@ def test_a_variant_that_fails_in_a_fresh_block_ends_its_confirmation(state: Stor
 
 def test_a_board_given_up_in_it_keeps_what_it_measured_before(state: Store) -> None:
     insert(state, part())
-    until_phase(Lane(state).start(), CONFIRM, 5)
+    Lane(state).start().until_phase(told, CONFIRM, 5)
     store.board_loss(state, "b0", "the host key changed", final=True)
     assert {cell.state for cell in store.cells(state, RUN)} == {None}
     assert "pending" not in states(rows(state))

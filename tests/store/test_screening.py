@@ -42,16 +42,6 @@ def cells(state: Store) -> dict[str, tuple[str | None, str | None]]:
     return {cell.variant: (cell.state, cell.reason) for cell in store.cells(state, RUN)}
 
 
-def until_phase(lane: Lane, phase: int, launches: int = 0) -> Claim:
-    """The launch after so many of the phase, running."""
-    while True:
-        claimed = lane.claim()
-        if claimed.row.phase == phase and launches == 0:
-            return claimed
-        launches -= claimed.row.phase == phase
-        lane.end(claimed, told(claimed))
-
-
 def check(state: Store) -> None:
     """The run is over, and as a run without any trouble ends."""
     assert broken_promises(state, RUN) == []
@@ -67,7 +57,7 @@ def test_the_last_short_block_settles_who_goes_on_and_plans_the_comparison(state
     insert(state, part(blocks=2))
     assert {row.phase for row in rows(state)} == {0, 2}
     lane = Lane(state).start()
-    last = until_phase(lane, 2, 4 * 5 - 1)
+    last = lane.until_phase(told, 2, 4 * 5 - 1)
     assert rows(state, phase=3) == []
     assert {word for word, _ in cells(state).values()} == {None}
     lane.end(last, told(last))
@@ -110,7 +100,7 @@ def test_a_short_block_that_is_spoilt_is_repeated_before_anybody_goes(
 ) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    spoilt = until_phase(lane, 2, launch)
+    spoilt = lane.until_phase(told, 2, launch)
     lane.end(spoilt, OUTCOMES[name])
     assert rows(state, phase=3) == []
     clock.pass_s(31)
@@ -126,7 +116,7 @@ def test_a_short_block_that_is_spoilt_is_repeated_before_anybody_goes(
 def test_interference_with_one_arm_drops_a_short_block_too(state: Store) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    busy = until_phase(lane, 2, 2)
+    busy = lane.until_phase(told, 2, 2)
     facts = {"cpu_ns": 40, "wall_ns": 100, "threads": 1}
     lane.end(busy, measured(TIMES[busy.row.variant], facts=facts))
     lane.run(told)
@@ -137,7 +127,7 @@ def test_interference_with_one_arm_drops_a_short_block_too(state: Store) -> None
 def test_a_long_block_that_is_lost_is_repeated_without_those_who_went_home(state: Store, clock: Clock) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    lost = until_phase(lane, 3, 4)
+    lost = lane.until_phase(told, 3, 4)
     lane.end(lost, Lost("link_lost", "reset"))
     clock.pass_s(31)
     lane.run(told)
@@ -163,7 +153,7 @@ def test_a_run_interrupted_in_its_screening_goes_on_as_if_nothing_had_been(
 ) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    running = until_phase(lane, 2, launches)
+    running = lane.until_phase(told, 2, launches)
     store.cancel(state, RUN)
     lane.end(running, told(running) if committed else Lost("cancelled", "the run was cancelled"))
     assert rows(state, phase=3) == []
@@ -176,7 +166,7 @@ def test_a_run_interrupted_in_its_screening_goes_on_as_if_nothing_had_been(
 def test_what_a_partial_report_says_of_those_who_were_sent_home_stays(state: Store) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    running = until_phase(lane, 3, 1)
+    running = lane.until_phase(told, 3, 1)
     store.cancel(state, RUN)
     lane.end(running, Lost("cancelled", "the run was cancelled"))
     before = cells(state)
@@ -193,7 +183,7 @@ def test_what_a_partial_report_says_of_those_who_were_sent_home_stays(state: Sto
 def test_a_worker_that_dies_in_the_screening_leaves_it_to_the_next(state: Store, clock: Clock) -> None:
     insert(state, part(blocks=2))
     dead = Lane(state).start()
-    stale = until_phase(dead, 2, 12)
+    stale = dead.until_phase(told, 2, 12)
     clock.pass_s(7)
     heir = Lane(state, owner="heir").start()
     assert not dead.end(stale, told(stale))
@@ -230,7 +220,7 @@ def test_a_baseline_that_fails_in_a_short_block_ends_the_part(state: Store) -> N
 def test_a_board_given_up_in_its_screening_has_measured_nothing(state: Store) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    until_phase(lane, 2, 10)
+    lane.until_phase(told, 2, 10)
     store.board_loss(state, "b0", "the host key changed", final=True)
     assert {word for word, _ in cells(state).values()} == {"not_run"}
 
