@@ -27,7 +27,9 @@ JUDGED = (
     "one `farm run` each on this machine: quick, one thread, not calibrated, judged as it judges: no gate, 2.5 % a side"
 )
 VIRTUAL_MS = {BASE: 20.0, AGAIN: 20.0, MORE: 21.0}
-VIRTUAL = "a virtual board each, whose launches differ by 0.6 % (typical) and whose times are invented; quick, judged as above"
+VIRTUAL = (
+    "a virtual board each, whose launches differ by 0.4 % (quiet) and whose times are invented; quick, judged as above"
+)
 RESTLESS = "a process on each CPU that spins and rests by turns of seconds"
 
 
@@ -50,7 +52,7 @@ def virtual(folder: Path, rounds: int) -> list[Row]:
     """Boards quiet enough to see 5 %, which a shared machine may not be: the whole command, over SSH, on known times."""
     models, desk = chains.three(folder / "models"), new_desk(folder / "desk")
     boards = RUNS * min(rounds, MOST_ROUNDS)
-    with lab(desk, boards, ms=VIRTUAL_MS, launch_sd=0.006, sleep_s=0.1):
+    with lab(desk, boards, ms=VIRTUAL_MS, launch_sd=0.004, sleep_s=0.1):
         taken = experiments(desk, models, "--inventory", ".farm/lab/inventory.yaml")
     return virtual_rows(taken)
 
