@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -207,6 +208,16 @@ def running(farm: Farm) -> Iterator[Engine]:
 
 def finish(farm: Farm, engine: Engine, run: str = RUN) -> None:
     wait_for(lambda: store.load_run(farm.store, run).state == "closed", f"run {run}", tend(farm, engine, run))
+
+
+def die_in_phase(farm: Farm, engine: Engine, phase: int) -> None:
+    """The worker is killed in the middle of a launch of the phase; the next one finishes the run."""
+    farm.hold("b0").touch()
+    wait_for(lambda: farm.rows(phase=phase, state=State.RUNNING), f"a launch of phase {phase}", tend(farm, engine))
+    engine.worker.send_signal(signal.SIGKILL)
+    engine.worker.wait()
+    farm.hold("b0").unlink()
+    finish(farm, engine)
 
 
 def agents_of(farm: Farm) -> list[int]:

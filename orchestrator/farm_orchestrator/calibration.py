@@ -92,6 +92,11 @@ def latest(found: Sequence[Figures]) -> Calibration:
     return found[0].calibration if found else Calibration()
 
 
+def unmet(part: Part) -> Calibration:
+    """What is taken of the part's board before it answers; figures of another mode say nothing."""
+    return latest([] if part.mode != BURST else [Figures.from_json(each) for each in part.calibrations])
+
+
 def of_part(part: Part, hello: Json) -> Calibration:
     """What was known when a part was planned, as far as it is of the board that answered and of the part's mode."""
     if part.calibrations and part.mode != BURST:

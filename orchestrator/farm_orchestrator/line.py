@@ -33,12 +33,8 @@ class Line:
         with on_error(self.close), self.explained():
             self.session = self._agent()
             self.hello = self._greet(lease.fence)
-
-    @property
-    def told(self) -> Json:
-        """What the agent said of its board when the line was opened."""
         said = asdict(self.hello)
-        return {**said.pop("facts"), **said}
+        self.told: Json = {**said.pop("facts"), **said}  # of the board, for the report and for each launch
 
     def serves(self, part: Part) -> bool:
         """Whether launches of `part` may go over this line: the same board, reached the same way, the same agent."""

@@ -29,6 +29,8 @@ EXAMPLES = {
     "energy": "40mJ, 0.9x or +5%",
     "accuracy": "-0.3pt or 0.97",
 }
+GATED = {"latency_p50", "latency_p99", "peak_memory", "energy"}  # a relative limit on them is judged at alpha / m
+UNCONFIRMED = "not confirmed"  # how the reason of a gate begins that no fresh block has decided
 CONFIRMED = "latency_p50"  # where a relative limit on it leaves a gate open, fresh blocks decide
 NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>[A-Za-zµ%]*)")
 
@@ -49,6 +51,12 @@ class Bound:
     def confirmed(self) -> bool:
         """Whether a gate on it that is left open can be measured once more, so that it is judged twice."""
         return self.relative and self.metric == CONFIRMED
+
+    def judged(self, *, confirms: bool) -> int:
+        """How often the comparison of a `ship` variant is judged at alpha / m; `confirms`: open gates get fresh blocks."""
+        if not (self.relative and self.metric in GATED):
+            return 0
+        return 2 if confirms and self.confirmed else 1
 
     def unlogged(self, *logs: float) -> tuple[float, ...]:
         """Logs of what launches read of the metric, or of its ratio to the baseline, in the unit of `value`."""

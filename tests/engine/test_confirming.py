@@ -1,13 +1,12 @@
 """A confirmation through the real engine, to its report: the fresh blocks of the gate that is open decide it."""
 
-import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 import engine_support as support
-from engine_support import Farm, finish, make_farm, running, tend, variant, wait_for, world_of
+from engine_support import Farm, die_in_phase, make_farm, running, tend, variant, wait_for, world_of
 from farm_orchestrator import reporting, store
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import Json, Limits, State
@@ -71,11 +70,6 @@ def test_a_worker_that_dies_between_the_two_leaves_a_run_that_the_next_one_finis
     farm = gated_farm(tmp_path)
     with running(farm) as engine:
         wait_for(lambda: farm.rows(phase=6), "the end of the comparison", tend(farm, engine))
-        farm.hold("b0").touch()
-        wait_for(lambda: farm.rows(phase=6, state=State.RUNNING), "a fresh one", tend(farm, engine))
-        engine.worker.send_signal(signal.SIGKILL)
-        engine.worker.wait()
-        farm.hold("b0").unlink()
-        finish(farm, engine)
+        die_in_phase(farm, engine, 6)
     check(farm)
     assert {row.outcome for row in farm.rows(state=State.LOST)} == {"worker_lost"}

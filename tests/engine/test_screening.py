@@ -1,11 +1,10 @@
 """A screening through the real engine: short blocks, who goes home, then the comparison of the others."""
 
-import signal
 from dataclasses import replace
 from pathlib import Path
 
 import engine_support as support
-from engine_support import Farm, finish, make_farm, running, tend, variant, wait_for, world_of
+from engine_support import Farm, die_in_phase, make_farm, running, tend, variant, wait_for, world_of
 from farm_orchestrator import store
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import PRESETS, Phase, State
@@ -50,11 +49,6 @@ def test_a_worker_that_dies_in_the_screening_leaves_a_run_that_the_next_one_fini
     farm = screening_farm(tmp_path)
     with running(farm) as engine:
         wait_for(lambda: farm.rows(phase=2, state=State.DONE), "a short launch", tend(farm, engine))
-        farm.hold("b0").touch()
-        wait_for(lambda: farm.rows(phase=2, state=State.RUNNING), "a running one", tend(farm, engine))
-        engine.worker.send_signal(signal.SIGKILL)
-        engine.worker.wait()
-        farm.hold("b0").unlink()
-        finish(farm, engine)
+        die_in_phase(farm, engine, 2)
     check(farm)
     assert {row.outcome for row in farm.rows(state=State.LOST)} == {"worker_lost"}

@@ -133,9 +133,9 @@ def _ruled_out(results: Results) -> list[RenderableType]:
 
 
 def _counts(results: Results) -> str:
-    counts = [f"{number} {word}" for word, number in results.counts.model_dump().items() if number]
     from farm_reports.promised import both
 
+    counts = [f"{number} {word}" for word, number in results.counts.model_dump().items() if number]
     effect = both(results.run)
     sees = [f"smallest effect {effect}"] if effect else []
     return plain(", ".join([*counts, *sees]))

@@ -17,7 +17,7 @@ from farm_orchestrator.plan.progress import (
     last_attempts,
     stopped,
 )
-from farm_orchestrator.plan.shaping import read_limits, shipped
+from farm_orchestrator.plan.shaping import read_limits, ship_of
 
 TIMES = 2  # as many blocks as the comparison had
 OWN = (None, "block_lost")  # no word against a block by its readings
@@ -56,11 +56,10 @@ def undecided(part: Part, rows: Sequence[LaunchRow], floor: float | None = None)
     if bound is None or not part.gated:
         return {}
     gone, here = failed_cells(rows), _measured(rows)
-    ship = shipped(part.limits.ship, [each.name for each in part.variants], part.baseline)
     found = {
         point.key: [
             name
-            for name in ship
+            for name in ship_of(part)
             if (name, point.key) not in gone
             and _straddles(part, [row for row in here if row.point == point.key], name, floor, bound.value)
         ]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from farm_orchestrator.model import SOAK, Part, Phase, Recipe
 from farm_orchestrator.plan.blocks import layout_from, measure_start, series
 from farm_orchestrator.plan.confirming import TIMES
-from farm_orchestrator.plan.shaping import shipped
+from farm_orchestrator.plan.shaping import ship_of
 from farm_reports.stats.power import LEVEL, TYPICAL_SD, detectable
 from farm_reports.tables import Calibration
 
@@ -37,8 +37,7 @@ def confirm_s(part: Part, costs: Costs = NO_PAST) -> float:
     """Seconds that it takes at most to confirm the planned blocks: where no gate of the board is decided by them."""
     if not part.confirms:
         return 0.0
-    ship = shipped(part.limits.ship, [each.name for each in part.variants], part.baseline)
-    laid = layout_from(part, 0, {point.key: ship for point in part.points})
+    laid = layout_from(part, 0, dict.fromkeys((point.key for point in part.points), ship_of(part)))
     each = sum(len(at.names) for at in laid.series)
     return TIMES * part.planned_blocks * each * _cost(part, Phase.CONFIRM, costs)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 
-from farm_orchestrator.calibration import Figures, latest
+from farm_orchestrator.calibration import Figures, unmet
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import BURST, FileRef, Json, Part, Phase, Recipe, Variant
+from farm_orchestrator.model import FileRef, Json, Part, Phase, Recipe, Variant
 from farm_orchestrator.plan.blocks import first_slots
 from farm_orchestrator.plan.estimate import NO_PAST, Costs, blocks_s, confirm_s, estimate_s, smallest_effect
 from farm_orchestrator.plan.progress import CAP_S
@@ -72,7 +72,7 @@ def make_plan(
     cells = tuple(
         (part.name, variant.name, point.key) for part in parts for point in part.points for variant in variants
     )
-    boards_known = [Calibration() if part.mode != BURST else latest(known.get(part.name, ())) for part in parts]
+    boards_known = [unmet(part) for part in parts]
     effect = _smallest_effect(recipe, laid, boards_known) if len(variants) > 1 else None
     most_s, slowest = max(((estimate_s(part, costs), part.name) for part in parts), default=(0.0, ""))
     more_s = max((confirm_s(part, costs) for part in parts), default=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farm_orchestrator.calibration import Figures, latest
+from farm_orchestrator.calibration import unmet
 from farm_orchestrator.model import Part
 from farm_orchestrator.plan.estimate import smallest_effect
 from farm_reports.stats.power import TYPICAL_SD
@@ -13,7 +13,7 @@ PAIR = 2  # variants: one alone is compared with nothing
 
 def promise(part: Part) -> Promise:
     """The smallest change that the part's board would see: computed again from the plan, as it was announced."""
-    board = latest([Figures.from_json(each) for each in part.calibrations])
+    board = unmet(part)
     if len(part.variants) < PAIR or not part.recipe.compare:
         return Promise()
     effect = smallest_effect(part.recipe, part.planned_blocks, part.gated, board)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from farm_orchestrator.model import LaunchRow, Part, Phase, Recipe, State
 from farm_orchestrator.plan.blocks import layout_of
 from farm_orchestrator.plan.progress import failed_cells
-from farm_orchestrator.plan.shaping import read_limits, shipped
+from farm_orchestrator.plan.shaping import read_limits, ship_of, shipped
 from farm_reports.readings import Readings as Said
+from farm_reports.verdict import inside
 
 if TYPE_CHECKING:
     from farm_reports.bounds import Bound
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 4
 MORE_THAN = 4  # variants
+FITS = {"yes": True, "no": False}
 DOMINATED = 1.5  # times the time of the best variant that fits
 Logs = Mapping[int, float]
 
@@ -59,7 +61,7 @@ def leaving(part: Part, rows: Sequence[LaunchRow]) -> tuple[Leaver, ...]:
     """
     gone = failed_cells(rows)
     used = [row for row in rows if _counts(row) and (row.variant, row.point) not in gone]
-    stay = {part.baseline, *shipped(part.limits.ship, [each.name for each in part.variants], part.baseline)}
+    stay = {part.baseline, *ship_of(part)}
     bounds = read_limits(part.limits, part.recipe)
     found = []
     for point in part.points:
@@ -104,8 +106,7 @@ def _check(part: Part, bound: Bound, name: str, times: Readings, memory: Reading
     low, value, high = bound.unlogged(found.low, found.estimate, found.high)
     name = bound.metric.removeprefix("latency_").replace("_", " ")
     what = f"{name} {_figure(bound, value)} ({_figure(bound, low)} to {_figure(bound, high)})"
-    fits = True if high <= bound.value else False if low > bound.value else None
-    return _Check(fits, f"{what} in {len(logs)} short blocks, limit {bound.text}")
+    return _Check(FITS.get(inside(low, high, bound.value)), f"{what} in {len(logs)} short blocks, limit {bound.text}")
 
 
 def _dominated(times: Readings, name: str, best: str) -> str | None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import BURST, PRESETS, Json, Limits, Point, Recipe
+from farm_orchestrator.model import BURST, PRESETS, Json, Limits, Part, Point, Recipe
 from farm_reports.bounds import Bound, parse
 from farm_reports.stats.power import LEVEL as ALPHA
 from farm_reports.stats.power import MIN_BLOCKS, planned_blocks
 
-GATED_METRICS = {"latency_p50", "latency_p99", "peak_memory", "energy"}
 GATED_AS = (
     "gated comparisons are relative limits x ship variants x boards x points, twice where fresh blocks may confirm them"
 )
@@ -100,10 +99,14 @@ def shipped(ship: Sequence[str], names: Sequence[str], baseline: str) -> tuple[s
     return tuple(name for name in names if name != baseline and any(fnmatchcase(name, pattern) for pattern in ship))
 
 
+def ship_of(part: Part) -> tuple[str, ...]:
+    """The variants of a part that are meant to ship."""
+    return shipped(part.limits.ship, [each.name for each in part.variants], part.baseline)
+
+
 def gated_comparisons(bounds: Sequence[Bound], ship: Sequence[str], cells: int, *, confirms: bool = False) -> int:
     """How many comparisons are judged at alpha / m; `cells` counts board x point."""
-    gated = [bound for bound in bounds if bound.relative and bound.metric in GATED_METRICS]
-    return sum(2 if confirms and bound.confirmed else 1 for bound in gated) * len(ship) * cells
+    return sum(bound.judged(confirms=confirms) for bound in bounds) * len(ship) * cells
 
 
 def _confirms(recipe: Recipe, max_blocks: int | None) -> bool:

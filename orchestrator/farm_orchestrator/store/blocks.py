@@ -58,7 +58,7 @@ def load_share(connection: Connection, run: str, board: str) -> Share:
     query = (
         select(schema.part, schema.run.c.cancel)
         .join(schema.run, schema.run.c.run == schema.part.c.run)
-        .where(schema.part.c.run == run, schema.part.c.board == board)
+        .where(schema.part_of(run, board))
     )
     row = connection.execute(query).one()
     part = part_row(row)

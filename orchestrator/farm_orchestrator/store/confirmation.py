@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import Connection, select, update
 
 from farm_orchestrator import calibration
 from farm_orchestrator.model import LaunchRow, Part, Slot
@@ -24,16 +24,16 @@ def confirmation(connection: Connection, part: Part, rows: Sequence[LaunchRow]) 
     slots = plan.confirming(part, rows, _floor(connection, part))
     if slots:
         more = math.ceil(EXTRA_SHARE * len({slot.block for slot in slots}))
-        change = update(schema.part).where(_of(part)).values(extra_left=part_columns.extra_left + more)
+        change = (
+            update(schema.part)
+            .where(schema.part_of(part.run, part.name))
+            .values(extra_left=part_columns.extra_left + more)
+        )
         connection.execute(change)
     return slots
 
 
 def _floor(connection: Connection, part: Part) -> float | None:
     """As the report will take it: from the facts that the board's agent greeted with."""
-    hello = connection.execute(select(part_columns.facts).where(_of(part))).scalar()
+    hello = connection.execute(select(part_columns.facts).where(schema.part_of(part.run, part.name))).scalar()
     return calibration.of_part(part, hello or {}).floor
-
-
-def _of(part: Part) -> ColumnElement[bool]:
-    return and_(part_columns.run == part.run, part_columns.board == part.name)

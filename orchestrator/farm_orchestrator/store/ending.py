@@ -21,8 +21,7 @@ launch, cell = schema.launch.c, schema.cell.c
 def end_part(connection: Connection, share: Share, word: str, reason: str) -> None:
     """What is pending becomes skipped; a cell that lacks planned blocks is not_run, the others keep what they have."""
     part = share.part
-    at = (schema.part.c.run == part.run, schema.part.c.board == part.name)
-    connection.execute(update(schema.part).where(*at).values(ended=reason))
+    connection.execute(update(schema.part).where(schema.part_of(part.run, part.name)).values(ended=reason))
     skip(connection, share, word)
     full = _full_cells(part, share.rows(connection))
     query = select(cell.variant, cell.point).where(cell.run == part.run, cell.board == part.name, cell.state.is_(None))

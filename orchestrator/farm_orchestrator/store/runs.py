@@ -63,8 +63,8 @@ def set_word(store: Store, run: str, word: str) -> None:
 
 def note_hello(store: Store, run: str, board: str, facts: Json) -> None:
     """What the agent said of its board; the report shows it."""
-    where = (schema.part.c.run == run, schema.part.c.board == board)
-    store.submit(lambda c: c.execute(update(schema.part).where(*where).values(facts=facts)) and None)
+    change = update(schema.part).where(schema.part_of(run, board)).values(facts=facts)
+    store.submit(lambda c: c.execute(change) and None)
 
 
 def set_cells(store: Store, run: str, cells: Sequence[CellRow]) -> None:

@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    text,
+)
 
 from farm_reports.tables import figure_types
 
@@ -115,3 +129,8 @@ launch = Table(
     UniqueConstraint("run", "board", "block", "attempt", "position", name="launch_place"),
     Index("launch_todo", "board", "state", "not_before"),
 )
+
+
+def part_of(run: str, board: str) -> ColumnElement[bool]:
+    """Where the row of one board's share of a run is."""
+    return and_(part.c.run == run, part.c.board == board)

@@ -14,6 +14,7 @@ from farm_reports.judge.gates import gates
 from farm_reports.judge.sentences import headline, sentence
 from farm_reports.judge.ship import ship
 from farm_reports.judge.sight import sights, smallest
+from farm_reports.meanings import BURST
 from farm_reports.results import Board, Calibrated, Cell, Counts, Pin, Results, Run, Sight, Variant
 from farm_reports.tables import BoardRecord, Tables
 
@@ -48,7 +49,7 @@ def results(tables: Tables) -> Results:
 
 
 def _run(case: Case, seen: Collection[Sight]) -> Run:
-    facts = {"name": None, "finished": None, "against": None, "git": None, "mode": "burst", **case.tables.run}
+    facts = {"name": None, "finished": None, "against": None, "git": None, "mode": BURST, **case.tables.run}
     own = {
         "status": "partial" if case.tables.partial else "complete",
         "baseline": case.baseline,

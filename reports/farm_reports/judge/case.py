@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from farm_reports.bounds import Bound, parse
+from farm_reports.bounds import GATED, Bound, parse
 from farm_reports.judge.evidence import FLOOR, Evidence, Key, gather
 from farm_reports.stats.power import LEVEL, READING
 from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables, VariantRecord
-
-GATED = {"latency_p50", "latency_p99", "peak_memory", "energy"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,7 @@ def _gated(case: Case) -> int:
     """The m of alpha / m, as the plan fixed it: a variant that was refused before the plan had no comparison, and one
     that may be judged twice has two.
     """
-    gated = [bound for bound in case.bounds if bound.relative and bound.metric in GATED]
-    relative = sum(2 if case.tables.confirms and bound.confirmed else 1 for bound in gated)
+    relative = sum(bound.judged(confirms=case.tables.confirms) for bound in case.bounds)
     planned = [name for _, name, _ in case.cells if name != case.baseline and case.ships(name)]
     return relative * sum(case.variants[name].reason is None for name in planned if name in case.variants)
 

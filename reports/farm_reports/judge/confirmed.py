@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from farm_reports import verdict
+from farm_reports.bounds import UNCONFIRMED
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, pairs
 
@@ -31,10 +32,10 @@ def said(case: Case, evidence: Evidence, *, undecided: bool) -> str | None:
     """What the fresh blocks did for the gate; where there are none and it is open, why."""
     fresh = evidence.fresh
     if fresh is None:
-        return f"not confirmed: {_unconfirmed(case, evidence)}" if undecided else None
+        return f"{UNCONFIRMED}: {_unconfirmed(case, evidence)}" if undecided else None
     why = _lacking(case, fresh)
     if why is not None:
-        return f"not confirmed: of its fresh blocks, {why}"
+        return f"{UNCONFIRMED}: of its fresh blocks, {why}"
     return f"{'left open' if undecided else 'decided'} by {_pairs(case, fresh).size} fresh blocks alone"
 
 

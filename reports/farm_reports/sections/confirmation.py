@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from farm_reports.bounds import CONFIRMED
+from farm_reports.bounds import CONFIRMED, UNCONFIRMED
 from farm_reports.results import Results
 from farm_reports.sections.words import counted, grouped, listed
 
@@ -30,5 +30,5 @@ def _open(results: Results) -> Mapping[str, list[str]]:
         for gate in results.gates
         if gate.metric == CONFIRMED
         for cell in gate.cells
-        if cell.verdict == "inconclusive" and cell.reason and cell.reason.startswith("not confirmed")
+        if cell.verdict == "inconclusive" and cell.reason and cell.reason.startswith(UNCONFIRMED)
     )
