@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from farm_agents import sysfs
+from farm_agents import thermal
 from farm_agents.settle import Arrival, Settling
 from farm_agents.spec import read
 from farm_agents.sysfs import Sysfs
@@ -80,7 +80,7 @@ def waited(root: Path, told: Told | None, job: Job, rested_s: float = 0.0) -> Wa
     while True:
         if told is not None:
             sensors.heat(told(now_ns / SECOND))
-        settling.look(now_ns, sysfs.temp_mc(sensors.tree))
+        settling.look(now_ns, thermal.temp_mc(sensors.tree))
         looks += 1
         if settling.over(now_ns):
             return Wait(settling.facts(now_ns), looks)

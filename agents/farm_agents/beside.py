@@ -2,7 +2,7 @@
 
 from typing import Any, List, Optional, Sequence, Tuple
 
-from farm_agents import firmware, sysfs
+from farm_agents import cpufreq, devfreq, firmware, thermal
 from farm_agents.fact import told
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Json
@@ -22,27 +22,41 @@ def look(facts: Json, tree: Sysfs, cpus: Sequence[int], when: str) -> None:
         facts.update(told(name, value, reason))
     earlier = facts.get(COOLING) if when == "end" else None
     facts.pop(COOLING + "_reason", None)
-    facts.update(told(COOLING, _highest(earlier, sysfs.cooling_state(tree)), NO_COOLER))
+    facts.update(told(COOLING, _highest(earlier, thermal.cooling_state(tree)), NO_COOLER))
 
 
 def _clocks(tree: Sysfs, cpus: Sequence[int], when: str) -> List[Tuple[str, Any, str]]:
-    governor = sysfs.governor(tree, cpus)
+    governor = cpufreq.governor(tree, cpus)
     return [
         ("governor", governor, NO_GOVERNOR),
         ("governor_" + when, governor, NO_GOVERNOR),
-        ("freq_khz_" + when, sysfs.freq_khz(tree, cpus), NO_CLOCK),
-        ("freq_min_khz_" + when, sysfs.freq_khz(tree, cpus, "scaling_min_freq"), NO_LIMIT),
-        ("freq_max_khz_" + when, sysfs.freq_khz(tree, cpus, "scaling_max_freq"), NO_LIMIT),
+        ("freq_khz_" + when, cpufreq.freq_khz(tree, cpus), NO_CLOCK),
+        ("freq_min_khz_" + when, cpufreq.freq_khz(tree, cpus, "scaling_min_freq"), NO_LIMIT),
+        ("freq_max_khz_" + when, cpufreq.freq_khz(tree, cpus, "scaling_max_freq"), NO_LIMIT),
     ]
 
 
 def _state(tree: Sysfs, when: str) -> List[Tuple[str, Any, str]]:
     return [
-        ("temp_mc_" + when, sysfs.temp_mc(tree), NO_ZONE),
+        ("temp_mc_" + when, thermal.temp_mc(tree), NO_ZONE),
         ("throttled_bits_" + when, firmware.throttled_bits(tree), firmware.NO_FIRMWARE),
-        ("devfreq_hz_" + when, sysfs.devfreq_hz(tree) or None, NO_DEVFREQ),
+        ("devfreq_hz_" + when, devfreq.clocks_hz(tree) or None, NO_DEVFREQ),
     ]
 
 
 def _highest(one: Optional[int], other: Optional[int]) -> Optional[int]:
     return max((value for value in (one, other) if value is not None), default=None)
+
+
+def readings(tree: Sysfs, t_ns: int) -> List[Json]:
+    """Every clock and zone once, as the wire's `readings`."""
+    clocks = [
+        (policy + ".cur", cpufreq.khz(tree, policy, "scaling_cur_freq"), "kHz") for policy in cpufreq.policies(tree)
+    ]
+    zones = [("zone." + zone.kind, zone.temp_mc, "mC") for zone in thermal.zones(tree)]
+    return [_reading(t_ns, *one) for one in (*clocks, *zones)]
+
+
+def _reading(t_ns: int, source: str, value: Optional[int], unit: str) -> Json:
+    error = "unreadable" if value is None else None
+    return {"t_ns": t_ns, "source": source, "value": value, "unit": unit, "error": error}

@@ -6,8 +6,8 @@ import struct
 import sys
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from farm_agents import memory, sysfs
-from farm_agents.sysfs import Sysfs
+from farm_agents import cores, cpufreq, memory, procfs, thermal
+from farm_agents.sysfs import CPU, Sysfs, cpu_list
 from farm_agents.wire import Json
 
 MODEL_FILES = ("proc/device-tree/model", "sys/firmware/devicetree/base/model")
@@ -27,7 +27,7 @@ def usable_cpus(tree: Sysfs) -> List[int]:
     """CPUs that this process may use and the tree has: a board that is simulated may have fewer than the machine."""
     allowed = allowed_cpus()
     try:
-        there = sysfs.cpu_list(tree.text(sysfs.CPU + "/online") or "")
+        there = cpu_list(tree.text(CPU + "/online") or "")
     except ValueError:
         return allowed
     return [cpu for cpu in allowed if cpu in there] or allowed
@@ -36,7 +36,7 @@ def usable_cpus(tree: Sysfs) -> List[int]:
 def facts(tree: Sysfs, allowed: Sequence[int]) -> Json:
     """Free facts for the report; what the board does not say is null."""
     system = os.uname()
-    strength = sysfs.capacities(tree, allowed)
+    strength = cores.capacities(tree, allowed)
     return {
         "machine": machine(tree),
         "model": model(tree),
@@ -45,14 +45,15 @@ def facts(tree: Sysfs, allowed: Sequence[int]) -> Json:
         "kernel": "{} {}".format(system.sysname, system.release),
         "cpus": list(allowed),
         "capacities": [strength[cpu] for cpu in allowed],
-        "big": sysfs.resolve("big", allowed, strength),
+        "big": cores.resolve("big", allowed, strength),
         "cpu_flags": cpu_flags(tree),
         "mem_total_bytes": memory.meminfo_bytes(tree, "MemTotal"),
         "mem_available_bytes": memory.meminfo_bytes(tree, "MemAvailable"),
+        "swaps": procfs.swaps(tree),
         "page_size": memory.page_size()[0],
-        "governor": sysfs.governor(tree, allowed),
-        "policies": sorted(sysfs.policies(tree)),
-        "zones": [kind for kind, _ in sysfs.zones(tree)],
+        "governor": cpufreq.governor(tree, allowed),
+        "policies": sorted(cpufreq.policies(tree)),
+        "zones": [zone.kind for zone in thermal.zones(tree)],
     }
 
 
@@ -99,15 +100,12 @@ def elf_machine(path: str) -> Optional[str]:
     return "{}-bit {}".format(64 if head[4] == 2 else 32, MACHINES.get(machine, hex(machine)))
 
 
-def capabilities(tree: Sysfs, allowed: Sequence[int]) -> Json:
-    """Name -> {"ok", "reason"}: each missing one says why."""
+def capabilities() -> Json:
+    """What the system offers the agent, whatever its hardware: name -> {"ok", "reason"}."""
     found: Dict[str, Tuple[bool, str]] = {
         "affinity": (hasattr(os, "sched_setaffinity"), "this system cannot bind a process to CPUs"),
         "memory_peak": (memory.peak_bytes() is not None, memory.NO_PROC),
         "run_queue": (os.path.exists("/proc/self/schedstat"), "this kernel has no schedstat"),
-        "clocks": (sysfs.freq_khz(tree, allowed) is not None, "no cpufreq policy tells a clock"),
-        "governor": (sysfs.governor(tree, allowed) is not None, "no cpufreq policy tells a governor"),
-        "temperature": (sysfs.temp_mc(tree) is not None, "no thermal zone of the processor answers"),
         "dies_with_supervisor": (sys.platform == "linux", "only Linux ends a child with its parent"),
     }
     return {name: {"ok": ok, "reason": None if ok else reason} for name, (ok, reason) in found.items()}

@@ -1,6 +1,7 @@
 """Two tiny graphs run beside a slot: one takes as long as the core's clock makes it, the other as the memory does."""
 
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
@@ -59,10 +60,14 @@ class Canary:
     piece_ns: int
 
 
-def make(tree: Sysfs, cpus: Sequence[int], slot_ns: int) -> Canary:
-    """After the model's own session, which decides about denormals, and after its peak of memory was read."""
+def make(tree: Sysfs, cpus: Sequence[int], slot_ns: int, memory_limit: Optional[int] = None) -> Canary:
+    """After the model's own session, which decides about denormals, and after its peak of memory was read.
+
+    `memory_limit`: of the launch, which the canary must not be the one to break.
+    """
     size = footprint_bytes(sysfs.last_level_cache_bytes(tree, cpus))
-    parts = (_part("clock", min, CLOCK, _squares), _part("memory", median, MEMORY, lambda: _streams(tree, size)))
+    streams = partial(_streams, tree, size, memory_limit)
+    parts = (_part("clock", min, CLOCK, _squares), _part("memory", median, MEMORY, streams))
     return Canary(parts, min(PIECE_NS, slot_ns // SLOT_SHARE))
 
 
@@ -125,9 +130,9 @@ def _squares() -> Arrays:
     return {"x": ones, "w": ones / WIDTH}, np.ones_like(ones)
 
 
-def _streams(tree: Sysfs, size: int) -> Arrays:
+def _streams(tree: Sysfs, size: int, memory_limit: Optional[int]) -> Arrays:
     """Half is read, half is written; every page is touched before it counts."""
-    free = memory.meminfo_bytes(tree, "MemAvailable")
+    free = memory.free_bytes(tree, memory_limit)
     if free is not None and free < FREE * size:
         raise LaunchFailed("OUT_OF_MEMORY", "{} bytes, {} times as many must be free, {} are".format(size, FREE, free))
     read = np.ones(size // 2 // np.dtype(np.float32).itemsize, np.float32)

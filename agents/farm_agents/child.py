@@ -10,10 +10,11 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Callable, List, Optional, Sequence, Tuple, Union
 
-from farm_agents import memory
+from farm_agents import limit, memory
+from farm_agents.limit import Bounds, Group, Taken
 from farm_agents.lines import LineReader
 from farm_agents.wire import Done, Failed, Json, Outputs, Readings, Samples, Stage, WireError, decode
 
@@ -26,7 +27,10 @@ GROWN = 1.1  # times an earlier resident size: memory was still rising
 
 @dataclass
 class Runner:
-    """One launch's process, from its start to its reaping; `settled`: facts of the wait before it."""
+    """One launch's process, from its start to its reaping.
+
+    `settled`: facts of the wait before it; `bounds` of its memory, and what it had `taken` in the end.
+    """
 
     launch: str
     process: "subprocess.Popen[bytes]"
@@ -35,6 +39,8 @@ class Runner:
     deadline: float
     oom_kills: Optional[int]
     settled: Json = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
+    taken: Taken = field(default_factory=Taken)
     stage: str = "import"
     end: Union[Done, Failed, None] = None
     killed: Optional[Tuple[str, str]] = None
@@ -64,7 +70,10 @@ class Runner:
         self._end_group()
         for pipe in (self.process.stdout, self.process.stderr, self.process.stdin):
             _close(pipe)
-        return outcome(self)
+        self.taken = limit.taken(self.bounds)
+        if self.bounds.group is not None:
+            limit.clear(self.bounds.group.note)
+        return _bounded(outcome(self), self.bounds, self.taken)
 
     def _end_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # gone, or a zombie on systems that say so
@@ -98,8 +107,9 @@ def start(
     cpus: Sequence[int],
     deadline: float,
     settled: Json,
+    bounds: Bounds,
 ) -> Runner:
-    """A fresh process with `job` on its stdin, in `folder`. Raises OSError where it cannot be started."""
+    """A fresh process with `job` on its stdin, in `folder`, within `bounds`. Raises OSError where it cannot be started."""
     process = subprocess.Popen(
         list(argv),
         stdin=subprocess.PIPE,
@@ -109,11 +119,13 @@ def start(
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's pool is not used and would count as memory
         start_new_session=True,
         pass_fds=(lock_fd,),
-        preexec_fn=_last_steps(cpus),  # noqa: PLW1509 - the supervisor has one thread
+        preexec_fn=last_steps(cpus, bounds.group),  # noqa: PLW1509 - the supervisor has one thread
     )
     if process.stdout is None or process.stderr is None or process.stdin is None:
         raise AssertionError("three pipes were asked for")
-    _hand_over(process.stdin, json.dumps(job).encode() + b"\n")
+    made = limit.entered(bounds, process)
+    task = {**job, "scene": {**job["scene"], "memory_limit": made.held}}
+    hand_over(process.stdin, json.dumps(task).encode() + b"\n")
     return Runner(
         launch=str(job["launch"]),
         process=process,
@@ -122,15 +134,19 @@ def start(
         deadline=deadline,
         oom_kills=oom_kills(),
         settled=settled,
+        bounds=made,
     )
 
 
-def _last_steps(cpus: Sequence[int]) -> Callable[[], None]:
-    """In the new process before exec: all CPUs again, and death with the supervisor where the kernel offers it."""
+def last_steps(cpus: Sequence[int], group: Optional[Group] = None) -> Callable[[], None]:
+    """In the new process before exec: its control group, all CPUs again, death with the supervisor where that is offered."""
     parent = os.getpid()
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def steps() -> None:
+        if group is not None:
+            with suppress(OSError):  # whether it stands in it is seen from outside
+                group.enter()
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         if libc is not None:
@@ -141,7 +157,7 @@ def _last_steps(cpus: Sequence[int]) -> Callable[[], None]:
     return steps
 
 
-def _hand_over(stdin: IO[bytes], line: bytes) -> None:
+def hand_over(stdin: IO[bytes], line: bytes) -> None:
     """The pipe is made large enough that the supervisor never waits for a runner that does not read."""
     fd = stdin.fileno()
     if sys.platform == "linux" and len(line) > 60_000:
@@ -170,9 +186,20 @@ def outcome(runner: Runner) -> Union[Done, Failed]:
     tail = runner.tail.decode("utf-8", "replace").strip()
     if code >= 0:
         return Failed(runner.launch, runner.stage, "AGENT_ERROR", "the runner left with {}: {}".format(code, tail))
+    over = limit.over(runner.bounds, runner.taken)
+    if code == -signal.SIGKILL and over is not None:
+        return Failed(runner.launch, runner.stage, "OUT_OF_MEMORY", "{} {}".format(over, tail).strip())
     if code == -signal.SIGKILL and _out_of_memory(runner):
         return Failed(runner.launch, runner.stage, "OUT_OF_MEMORY", "the kernel ended the runner: {}".format(tail))
     return Failed(runner.launch, runner.stage, "CRASH({})".format(_signal_name(-code)), tail or "nothing on stderr")
+
+
+def _bounded(end: Union[Done, Failed], bounds: Bounds, used: Taken) -> Union[Done, Failed]:
+    """With what is known of the limit of the launch's memory."""
+    facts = {**end.facts, **limit.facts(bounds, used)}
+    if isinstance(end, Failed):
+        return replace(end, facts=facts)
+    return replace(end, facts=facts, findings=[*end.findings, *limit.findings(bounds)])
 
 
 def _out_of_memory(runner: Runner) -> bool:

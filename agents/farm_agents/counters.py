@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Dict, Mapping, Optional, Sequence
 
-from farm_agents import procfs, sysfs
+from farm_agents import cpufreq, procfs
 from farm_agents.fact import told
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Json
@@ -17,6 +17,7 @@ BOARD = {
     "psi_cpu_some_us": "this kernel has no /proc/pressure/cpu",
     "foreign_cpu_ns": "/proc/stat does not tell the measured CPUs",
     "swap_in_pages": "/proc/vmstat does not count swapping",
+    "swap_out_pages": "/proc/vmstat does not count swapping",
     "freq_transitions": "no cpufreq policy of the measured CPUs counts its transitions",
 }
 
@@ -65,12 +66,13 @@ class Sources:
             "psi_cpu_some_us": procfs.psi_cpu_some_us(self.tree),
             "foreign_cpu_ns": procfs.busy_ns(self.tree, self.cpus),
             "swap_in_pages": procfs.swap_in_pages(self.tree),
-            "freq_transitions": sysfs.transitions(self.tree, self.policies),
+            "swap_out_pages": procfs.swap_out_pages(self.tree),
+            "freq_transitions": cpufreq.transitions(self.tree, self.policies),
         }
 
 
 def sources(tree: Sysfs, cpus: Sequence[int]) -> Sources:
-    return Sources(tree, cpus, sysfs.policies_of(tree, cpus))
+    return Sources(tree, cpus, cpufreq.policies_of(tree, cpus))
 
 
 def _counters(

@@ -18,7 +18,7 @@ NAME = "outputs.npz"
 def evaluate(work: Work, scene: Scene, voice: Voice, session: Session, inputs: Inputs) -> List[Json]:
     """Runs the rows one by one and says where their outputs lie. Raises LaunchFailed(NON_FINITE) naming the row."""
     voice.stage("slot")
-    fit = feeds.rows_that_fit(inputs, memory.meminfo_bytes(scene.tree, "MemAvailable"))
+    fit = feeds.rows_that_fit(inputs, memory.free_bytes(scene.tree, scene.memory_limit))
     outputs = first_rows(session, inputs, fit, work.recipe.rows_s)
     scene.facts.update(rows=len(outputs), rows_asked=inputs.rows, n=len(outputs))
     reason = why_fewer(len(outputs), fit, inputs.rows, work.recipe.rows_s)

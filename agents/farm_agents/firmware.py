@@ -1,6 +1,5 @@
 """What the firmware of a Raspberry Pi says about its supply and its heat; no other board has it."""
 
-import glob
 import re
 import shutil
 from typing import Optional
@@ -14,12 +13,12 @@ NO_FIRMWARE = "only the firmware of a Raspberry Pi tells it"
 
 def throttled_bits(tree: Sysfs) -> Optional[int]:
     """The bits of get_throttled; None on any other board. The sticky ones are never cleared by this."""
-    for path in glob.glob(tree.path(THROTTLED)):
+    for path in tree.matching(THROTTLED):
         text = tree.text(path)
-        if text and re.match(r"(0x)?[0-9a-fA-F]+\Z", text):
+        if text and re.match(r"(0x)?[0-9a-fA-F]{1,8}\Z", text):
             return int(text, 16)
     said = _vcgencmd("get_throttled") if "Raspberry Pi" in (board.model(tree) or "") else ""
-    found = re.match(r"throttled=0x([0-9a-fA-F]+)", said)
+    found = re.match(r"throttled=0x([0-9a-fA-F]{1,8})", said)
     return int(found.group(1), 16) if found else None
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-from farm_agents import board, place, probe, sites
+from farm_agents import board, limit, pin, place, probe, sites, survey
 from farm_agents.lines import LineReader, LineWriter
 from farm_agents.lock import Held, Lock
 from farm_agents.place import Place
@@ -91,14 +91,16 @@ def check_open(line: bytes, count: int) -> Open:
 
 
 def take(opening: Open, commands: Tuple[List[str], Optional[List[str]]]) -> Opened:
-    """The lock, then a clean folder and the runtime that lies there."""
-    lock = None
+    """The lock, then a clean folder, the clocks as they were, and the runtime that lies there."""
+    lock, tree = None, Sysfs(opening.sysroot)
     try:
         where = place.place(opening.base)
         os.makedirs(where.base, exist_ok=True)
         lock = Lock(where.lock, opening.fence, opening.farm)
         place.close_journal(where)
         place.clear_scratch(where)
+        limit.clear(where.limit)
+        pin.restore_left(tree, where.base)
         site = sites.choose(where, opening.runtime)
     except Held as held:
         raise Refusal(Refused(held.reason, held.detail)) from held
@@ -109,7 +111,6 @@ def take(opening: Open, commands: Tuple[List[str], Optional[List[str]]]) -> Open
             lock.close()
         raise Refusal(_refused(error)) from error
     runner = commands[0] if commands[1] is None else [*commands[0], *site.words]  # a stand-in imports nothing
-    tree = Sysfs(opening.sysroot)
     return Opened(opening, where, tree, lock, runner, board.usable_cpus(tree), site)
 
 
@@ -123,7 +124,8 @@ def hello(opened: Opened, ask: Optional[List[str]]) -> Hello:
     found: Json = {"providers": ["CPUExecutionProvider"]} if ask is None else probe.ask([*ask, *site.words])
     if "error" in found:
         raise Refusal(Refused("no_runtime", str(found["error"])[:2000]))
-    capabilities = board.capabilities(opened.tree, opened.allowed)
+    hardware = survey.survey(opened.tree)
+    capabilities = {**board.capabilities(), **survey.capabilities(opened.tree, hardware, opened.allowed)}
     runtime: Json = {"ok": ask is not None, "reason": None if ask else "a stand-in runs the launches"}
     return Hello(
         wire=VERSION,
@@ -132,7 +134,12 @@ def hello(opened: Opened, ask: Optional[List[str]]) -> Hello:
         onnxruntime=found.get("onnxruntime"),
         numpy=found.get("numpy"),
         providers=list(found["providers"]),
-        facts={**board.facts(opened.tree, opened.allowed), "runtime": site.document, "runtimes": site.beside},
+        facts={
+            **board.facts(opened.tree, opened.allowed),
+            "hardware": hardware.to_json(),
+            "runtime": site.document,
+            "runtimes": site.beside,
+        },
         boot_id=board.boot_id(opened.tree),
         capabilities={**capabilities, "runtime": runtime},
     )

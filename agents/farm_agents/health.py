@@ -1,24 +1,33 @@
 """What may spoil a measurement on this board: clocks, heat, supply, other load, the runtime; nothing is ever written."""
 
-import glob
 import json
 import os
 import platform
-import re
 import sys
 import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from farm_agents import board, firmware, lock, place, probe, procfs, sites, sysfs
+from farm_agents import (
+    board,
+    cgroup,
+    cpufreq,
+    family,
+    firmware,
+    hwmon,
+    lock,
+    place,
+    probe,
+    procfs,
+    rails,
+    sites,
+    thermal,
+)
 from farm_agents.place import Place
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Json
 
 LOAD_S = 1.0
 SHOWN = 3
-KNOBS = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
-# What a charger promised, not what flows.
-PROMISES = re.compile(r"(tcpm|ucsi)[_-]source[_-]psy|qcom_battmgr")
 
 
 def look(request: Json) -> Json:
@@ -34,6 +43,7 @@ def look(request: Json) -> Json:
         "heat": heat(tree),
         "supply": supply(tree),
         "power": power(tree),
+        "memory_limit": {"reason": cgroup.reason(tree)},
         **runtime(where, request["runtime"], request["try_out"]),
     }
 
@@ -49,49 +59,43 @@ def runtime(where: Place, name: Optional[str], try_out: Sequence[str]) -> Json:
 
 def clocks(tree: Sysfs, allowed: Sequence[int]) -> Json:
     """`closed`: knobs that this account may not write."""
-    found = [policy for policy, cpus in sysfs.policies(tree).items() if set(cpus) & set(allowed)]
-    folders = [sysfs.POLICIES + "/" + policy + "/" for policy in found]
-    knobs = [tree.path(folder + knob) for folder in folders for knob in KNOBS]
+    found = [policy for policy in cpufreq.read(tree) if set(policy.cpus) & set(allowed)]
     return {
-        "governor": sysfs.governor(tree, allowed),
-        "driver": _first(tree.text(folder + "scaling_driver") for folder in folders),
-        "min_khz": min(_numbers(tree, folders, "scaling_min_freq"), default=None),
-        "max_khz": max(_numbers(tree, folders, "scaling_max_freq"), default=None),
-        "most_khz": max(_numbers(tree, folders, "cpuinfo_max_freq"), default=None),
+        "governor": cpufreq.governor(tree, allowed),
+        "driver": _first(policy.driver for policy in found),
+        "min_khz": min((policy.min_khz for policy in found if policy.min_khz), default=None),
+        "max_khz": max((policy.max_khz for policy in found if policy.max_khz), default=None),
+        "most_khz": max((policy.highest_khz for policy in found if policy.highest_khz), default=None),
         "policies": len(found),
-        "closed": [knob for knob in knobs if os.path.exists(knob) and not os.access(knob, os.W_OK)],
+        "closed": [
+            tree.path("{}/{}/{}".format(cpufreq.POLICIES, policy.name, knob))
+            for policy in found
+            for knob in policy.closed
+        ],
     }
 
 
 def heat(tree: Sysfs) -> Json:
     """`trips`: [type, m°C] of the processor's zones. `cooling`: [type, state] of what slows the processor down."""
     return {
-        "temp_mc": sysfs.temp_mc(tree),
-        "trips": [trip for zone in tree.names(sysfs.ZONES, "thermal_zone") for trip in _trips(tree, zone)],
-        "cooling": sysfs.coolers(tree),
+        "temp_mc": thermal.temp_mc(tree),
+        "trips": [(trip.kind, trip.temp_mc) for trip in thermal.trips(tree)],
+        "cooling": thermal.throttlers(tree),
         "throttled": firmware.throttled_bits(tree),
     }
 
 
 def supply(tree: Sysfs) -> Json:
     """`low`: the sensor of the supply voltage raises its alarm; null where there is none."""
-    alarms = [tree.number(path + "/in0_lcrit_alarm") for path, name in _hwmon(tree) if name == "rpi_volt"]
-    counters = [tree.number(path) for path in glob.glob(tree.path("sys/class/hwmon/hwmon*/oc*_event_cnt"))]
-    events = [count for count in counters if count is not None]
-    return {"low": _first(bool(alarm) for alarm in alarms if alarm is not None), "over_current": sum(events)}
+    events = [tree.number(path) for path in hwmon.over_current(tree)]
+    return {"low": hwmon.low_supply(tree), "over_current": sum(count for count in events if count is not None)}
 
 
 def power(tree: Sysfs) -> List[Json]:
     """Every source of power: {"source", "readable", "path"}."""
-    found = [(name, meter) for path, name in _hwmon(tree) for meter in _meters(path) if not PROMISES.match(name)]
-    found += [
-        ("ina3221x", path)
-        for path in glob.glob(tree.path("sys/bus/i2c/drivers/ina3221x/*/iio:device*/in_power0_input"))
-    ]
-    found += [("rapl", path) for path in glob.glob(tree.path("sys/class/powercap/intel-rapl:?/energy_uj"))]
-    if "Raspberry Pi 5" in (board.model(tree) or ""):
-        found.append(("pmic", tree.path("dev/vcio")))
-    return [{"source": name, "path": path, "readable": os.access(path, os.R_OK)} for name, path in found]
+    found = rails.shown(rails.read(tree, family.of(tree), hwmon.read(tree))).values()
+    files = [(rail.source, tree.path(next(iter(rail.files.values())))) for rail in found]
+    return [{"source": name, "path": path, "readable": os.access(path, os.R_OK)} for name, path in files]
 
 
 def holder(where: Place) -> Optional[int]:
@@ -138,35 +142,5 @@ def _processes() -> Dict[int, Tuple[str, int]]:
     return found
 
 
-def _trips(tree: Sysfs, zone: str) -> List[Tuple[str, int]]:
-    folder = sysfs.ZONES + "/" + zone + "/"
-    if not sysfs.CPU_ZONE.search(tree.text(folder + "type") or ""):
-        return []
-    found = []
-    for path in glob.glob(tree.path(folder + "trip_point_*_type")):
-        kind, limit = tree.text(path), tree.number(path[: -len("type")] + "temp")
-        if kind and limit is not None and 40_000 <= limit < 150_000:
-            found.append((kind, limit))
-    return found
-
-
-def _hwmon(tree: Sysfs) -> List[Tuple[str, str]]:
-    folder = "sys/class/hwmon"
-    found = [tree.path(folder + "/" + name) for name in tree.names(folder, "hwmon")]
-    return [(path, tree.text(path + "/name") or "") for path in found]
-
-
-def _meters(folder: str) -> List[str]:
-    """One file per sensor: its power, or its current where it knows the voltage too."""
-    watts = sorted(glob.glob(folder + "/power*_input"))
-    amperes = sorted(glob.glob(folder + "/curr*_input")) if glob.glob(folder + "/in*_input") else []
-    return (watts or amperes)[:1]
-
-
 def _first(found: Iterable[Any]) -> Any:
     return next((one for one in found if one is not None), None)
-
-
-def _numbers(tree: Sysfs, folders: Sequence[str], name: str) -> List[int]:
-    found = [tree.number(folder + name) for folder in folders]
-    return [number for number in found if number is not None]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Iterator, List
 
-from farm_agents import beside, canary, clock, counters, loop, memory, steady, sysfs, warmup
+from farm_agents import beside, canary, clock, counters, loop, memory, steady, thermal, warmup
 from farm_agents.canary import Canary
 from farm_agents.counters import Counters
 from farm_agents.feeds import Inputs
@@ -32,8 +32,8 @@ class Conditions:
     def glance(self, tree: Sysfs, t_ns: int) -> Glance:
         return Glance(
             t_ns,
-            temp_mc=sysfs.temp_mc(tree) if self.heat else None,
-            cooling=sysfs.cooling_state(tree) if self.cooling else None,
+            temp_mc=thermal.temp_mc(tree) if self.heat else None,
+            cooling=thermal.cooling_state(tree) if self.cooling else None,
         )
 
 
@@ -56,7 +56,7 @@ def measure(work: Work, scene: Scene, voice: Voice, session: Session, inputs: In
     voice.stage("warmup")
     warm = warm_up(work, scene, session, ticking)
     peak_memory(scene, session, ticking)
-    bird = canary.make(scene.tree, scene.cpus or [], limits.slot_ns)
+    bird = canary.make(scene.tree, scene.cpus or [], limits.slot_ns, scene.memory_limit)
     voice.stage("slot")
     stand = Stand(scene, session, ticking, limits, conditions_of(work), bird)
     settled = steady.settle(warm, rule, partial(trial, stand))
@@ -94,7 +94,7 @@ def look(stand: Stand, facts: Json, when: str) -> List[Json]:
     """The board beside the slot, never in it."""
     scene = stand.scene
     beside.look(facts, scene.tree, scene.cpus or [], when)
-    return sysfs.readings(scene.tree, stand.ticking.now())
+    return beside.readings(scene.tree, stand.ticking.now())
 
 
 def limits_of(work: Work) -> Limits:
@@ -132,6 +132,8 @@ def peak_memory(scene: Scene, session: Session, ticking: clock.Clock) -> None:
     loop.again(session, ticking, PEAK_ITERATIONS)
     facts = scene.facts
     facts.update(memory.peak_facts("hwm_run", reason))
+    facts.update(memory.steady_facts())
+    facts.update(memory.nvmap_facts(scene.tree, facts.get("nvmap_import")))
     peaks = [facts[name] for name in ("hwm_load", "hwm_run")]
     facts["peak_memory"] = None if None in peaks else max(peaks)
     if None in peaks:

@@ -38,6 +38,11 @@ class Place:
         return os.path.join(self.base, "lock")
 
     @property
+    def limit(self) -> str:
+        """Where the control group of a launch is noted: it outlives an agent that was killed."""
+        return os.path.join(self.base, "limit")
+
+    @property
     def journal(self) -> str:
         return os.path.join(self.base, "journal.jsonl")
 

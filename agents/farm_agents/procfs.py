@@ -9,8 +9,10 @@ from farm_agents.sysfs import Sysfs
 PRESSURE = "proc/pressure/cpu"
 STAT = "proc/stat"
 VMSTAT = "proc/vmstat"
+SWAPS = "proc/swaps"
 WAITED = re.compile(r"^some .*\btotal=(\d+)", re.MULTILINE)
 SWAPPED_IN = re.compile(r"^pswpin (\d+)", re.MULTILINE)
+SWAPPED_OUT = re.compile(r"^pswpout (\d+)", re.MULTILINE)
 CPU_LINE = re.compile(r"^cpu(\d+)((?: +\d+)+)", re.MULTILINE)
 IDLE, IOWAIT, STEAL = 3, 4, 7
 
@@ -28,6 +30,16 @@ def psi_cpu_some_us(tree: Sysfs) -> Optional[int]:
 
 def swap_in_pages(tree: Sysfs) -> Optional[int]:
     return _number(SWAPPED_IN, text(tree, VMSTAT))
+
+
+def swap_out_pages(tree: Sysfs) -> Optional[int]:
+    return _number(SWAPPED_OUT, text(tree, VMSTAT))
+
+
+def swaps(tree: Sysfs) -> Dict[str, int]:
+    """Bytes of each device or file that pages are swapped to; a Jetson has six of compressed memory."""
+    rows = [line.split() for line in text(tree, SWAPS).splitlines()[1:]]
+    return {row[0]: int(row[2]) * 1024 for row in rows if len(row) > 2 and row[2].isdigit()}
 
 
 def busy_ns(tree: Sysfs, cpus: Sequence[int]) -> Optional[int]:

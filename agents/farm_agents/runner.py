@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from farm_agents import board, memory, sysfs
+from farm_agents import board, cores, memory, thermal
 from farm_agents.beside import NO_ZONE
 from farm_agents.fact import told
 from farm_agents.failure import LaunchFailed
@@ -35,7 +35,7 @@ def launch(work: Work, scene: Scene, voice: Voice) -> Done:
     prefer_to_be_ended()
     voice.stage("import")
     pin(work, scene)
-    scene.facts.update(told("temp_mc_launch", sysfs.temp_mc(scene.tree), NO_ZONE))
+    scene.facts.update(told("temp_mc_launch", thermal.temp_mc(scene.tree), NO_ZONE))
     start = time.perf_counter_ns()
     try:
         from farm_agents import stages  # noqa: PLC0415 - the import of the runtime is timed and comes after the pin
@@ -62,7 +62,7 @@ def pin(work: Work, scene: Scene) -> None:
         return
     allowed = board.usable_cpus(scene.tree)
     try:
-        cpus = sysfs.resolve(work.point.cpus, allowed, sysfs.capacities(scene.tree, allowed))
+        cpus = cores.resolve(work.point.cpus, allowed, cores.capacities(scene.tree, allowed))
     except ValueError as error:
         raise LaunchFailed("BAD_INPUT", str(error)) from error
     os.sched_setaffinity(0, cpus)

@@ -29,12 +29,13 @@ class Voice:
 
 
 class Scene:
-    """Where a launch plays: the agent's folder, the board's tree, the CPUs, the facts gathered so far."""
+    """Where a launch plays: the agent's folder, the board's tree, the limit of its memory that holds, the CPUs, the facts so far."""
 
     def __init__(self, around: Json) -> None:
         self.place = Place(around["base"])
         self.tree = Sysfs(around["sysroot"])
         self.verdicts = Verdicts(around["verdicts"])
         self.files: List[Any] = around["files"]
+        self.memory_limit: Optional[int] = around.get("memory_limit")
         self.cpus: Optional[List[int]] = None
         self.facts: Json = {}

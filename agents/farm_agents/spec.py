@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from farm_agents import knobs
 from farm_agents.wire import Job, WireError
 
 DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
@@ -18,6 +19,7 @@ class Point:
     """Settings of the cell. `cpus`: big, all or a list such as 0-3,6; `threads` None: as many as the cpus.
 
     `mode`: burst, or sustained, which warms up until the board's heat stands still.
+    `pin`: stock (the clocks are left alone), max, or kHz.
     """
 
     provider: str
@@ -25,13 +27,15 @@ class Point:
     threads: Optional[int]
     pace_hz: Optional[float]
     mode: str
+    pin: str
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Durations in seconds, counts of iterations; limits of the warm-up's windows as shares.
 
-    A warm-up without a maximum lasts for its minimum; without a maximum of the cool-down there is none.
+    A warm-up without a maximum lasts for its minimum; without a maximum of the cool-down there is none. Without `sampler`
+    nothing is read while the launch runs: what that costs is found by leaving it out.
     """
 
     warmup_s: float
@@ -48,6 +52,7 @@ class Recipe:
     spread_max: float
     cooldown_s: float
     cooldown_max_s: float
+    sampler: bool
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class Work:
     recipe: Recipe
     start: Start
     deadline_s: float
+    memory_limit: Optional[int]
 
 
 def read(job: Job) -> Work:
@@ -110,6 +116,7 @@ def _read(job: Job) -> Work:
         recipe=_recipe(job.recipe),
         start=_start(job.start),
         deadline_s=_seconds(job.deadline_s),
+        memory_limit=None if job.memory_limit is None else _count(job.memory_limit),
     )
 
 
@@ -134,6 +141,7 @@ def _point(body: Dict[str, Any]) -> Point:
         threads=None if threads is None else max(1, _count(threads)),
         pace_hz=None if pace_hz is None else float(pace_hz),
         mode=_one_of(body.get("mode", "burst"), MODES),
+        pin=knobs.check(str(body.get("pin", knobs.STOCK))),
     )
 
 
@@ -153,6 +161,7 @@ def _recipe(body: Dict[str, Any]) -> Recipe:
         spread_max=_share(body.get("spread_max", 0.05)),
         cooldown_s=_seconds(body.get("cooldown_s", 0.0)),
         cooldown_max_s=_seconds(body.get("cooldown_max_s", 0.0)),
+        sampler=bool(body.get("sampler", True)),
     )
 
 

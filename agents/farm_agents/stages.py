@@ -9,6 +9,7 @@ import numpy as np
 
 from farm_agents import feeds, golden, memory, runtime
 from farm_agents.evaluate import evaluate
+from farm_agents.fact import told
 from farm_agents.failure import LaunchFailed
 from farm_agents.feeds import Inputs
 from farm_agents.measure import measure
@@ -53,6 +54,7 @@ def verify(work: Work, scene: Scene) -> None:
 def load(work: Work, scene: Scene) -> Session:
     threads = work.point.threads or len(scene.cpus or ()) or os.cpu_count() or 1
     path = os.path.join(scene.place.variant(work.variant), work.file)
+    scene.facts.update(told("nvmap_import", memory.nvmap_bytes(scene.tree), memory.NO_NVMAP))
     reason = memory.reset_peak()
     start = time.perf_counter_ns()
     session = Session(path, runtime.settings(work.point.provider, threads, work.feeds.dims))

@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, List, NoReturn, Optional, Sequence
 
-from farm_agents import board, child, place, room, settle, spec, sysfs
+from farm_agents import board, child, cores, knobs, limit, place, room, sampling, settle, spec, thermal
 from farm_agents.greeting import Opened, greet
 from farm_agents.lines import LineReader, LineWriter, Log
+from farm_agents.pin import Pinning
 from farm_agents.place import Layout, Verdicts
+from farm_agents.sampling import Sampling
 from farm_agents.settle import Arrival, Settling
 from farm_agents.wire import (
     BEAT_AGENT_S,
@@ -33,6 +35,7 @@ from farm_agents.wire import (
 
 HIGH_WATER = 8 << 20  # bytes that nobody has read yet: the runner waits until they are gone
 FAREWELL_S = 2.0
+LEASE_MORE_S = 60.0  # beyond the deadline of a launch, should this agent be stopped in the middle
 
 
 def main(stand_in: Optional[str]) -> int:
@@ -43,7 +46,7 @@ def main(stand_in: Optional[str]) -> int:
     opened = greet(reader, writer, commands(stand_in))
     if opened is None:
         return 0
-    agent = Agent(opened, reader, writer, log)
+    agent = Agent(opened, reader, writer, log, sampling.command(stand_in))
     try:
         agent.serve()
     except WireError as error:
@@ -86,17 +89,22 @@ def commands(stand_in: Optional[str]) -> "tuple[List[str], Optional[List[str]]]"
 class Agent:
     """Everything between `hello` and the end; at most one launch settles or runs at any time."""
 
-    def __init__(self, opened: Opened, reader: LineReader, writer: LineWriter, log: Log) -> None:
+    def __init__(
+        self, opened: Opened, reader: LineReader, writer: LineWriter, log: Log, sampler: Optional[List[str]]
+    ) -> None:
         self.opened = opened
         self.where = opened.where
         self.reader = reader
         self.writer = writer
         self.log = log
         self.verdicts = Verdicts()
-        self.capacities = sysfs.capacities(opened.tree, opened.allowed)
+        self.pinning = Pinning(opened.tree, opened.where.base)
+        self.capacities = cores.capacities(opened.tree, opened.allowed)
         self.laid: "dict[str, Layout]" = {}
         self.settling: Optional[Settling] = None
         self.runner: Optional[child.Runner] = None
+        self.sampler = sampler
+        self.sampling = Sampling("", {})
         self.rested_ns = time.monotonic_ns()
         self.heard = time.monotonic()
         self.next_beat = float("inf")
@@ -124,8 +132,9 @@ class Agent:
             self._finish(self.runner)
 
     def close(self) -> None:
-        """No runner outlives the agent; the lock goes last."""
+        """No runner outlives the agent; no knob stays as a launch had it; the lock goes last."""
         self.abandon("STOPPED", "the agent ends")
+        self.pinning.close()
         deadline = time.monotonic() + FAREWELL_S
         while self.writer.pending and not self.writer.broken and time.monotonic() < deadline:
             select.select([], [self.writer.fd], [], 0.1)
@@ -136,8 +145,8 @@ class Agent:
         """File descriptors with something to read, after at most the time to the next duty."""
         reading = [self.reader.fd]
         if self.runner is not None:
-            pipes = [self.runner.log] if self.writer.pending > HIGH_WATER else [self.runner.log, self.runner.reader]
-            reading += [pipe.fd for pipe in pipes if not pipe.ended]
+            told = [] if self.writer.pending > HIGH_WATER else [self.runner.reader]
+            reading += [pipe.fd for pipe in (self.runner.log, *self.sampling.pipes, *told) if not pipe.ended]
         writing = [self.writer.fd] if self.writer.pending else []
         readable, writable, _ = select.select(reading, writing, [], self._pause())
         if writable:
@@ -148,7 +157,8 @@ class Agent:
         silence = self.heard + self.opened.opening.deadman_s
         deadline = self.runner.deadline if self.runner is not None else float("inf")
         look = self.settling.next_ns / 1e9 if self.settling is not None else float("inf")
-        return max(0.0, min(silence, deadline, look, self.next_beat) - time.monotonic()) + 0.001
+        until = min(silence, deadline, look, self.next_beat, self.sampling.until)
+        return max(0.0, until - time.monotonic()) + 0.001
 
     def _listen(self) -> None:
         for line in self.reader.read():
@@ -224,7 +234,7 @@ class Agent:
         self._beat(now_ns / 1e9)
         if now_ns < settling.next_ns:
             return
-        settling.look(now_ns, sysfs.temp_mc(self.opened.tree))
+        settling.look(now_ns, thermal.temp_mc(self.opened.tree))
         if settling.over(now_ns):
             self.settling = None
             self.next_beat = float("inf")
@@ -239,11 +249,26 @@ class Agent:
 
     def _run(self, arrival: Arrival, settled: Json) -> None:
         self._step_aside(arrival.work.point.cpus)
+        self._pin(arrival.work)
         try:
             self._spawn(arrival, settled)
         except OSError as error:
-            detail = "no runner: {}".format(error)
-            self.writer.send(Failed(arrival.work.launch, "verify", "AGENT_ERROR", detail, settled))
+            detail, facts = "no runner: {}".format(error), {**settled, **self._unpin(arrival.work.launch, settled)}
+            self.writer.send(Failed(arrival.work.launch, "verify", "AGENT_ERROR", detail, facts))
+
+    def _pin(self, work: spec.Work) -> None:
+        """A clock that cannot be held is a fact of the launch, which runs all the same."""
+        if work.point.pin == knobs.STOCK:
+            return
+        self.writer.send(Stage(work.launch, "pin", time.perf_counter_ns()))
+        self.pinning.hold(work.point.pin, self._measured(work.point.cpus), work.deadline_s + LEASE_MORE_S)
+
+    def _unpin(self, launch: str, told: Json) -> Json:
+        """The fact `pin` of a launch that wanted one, its knobs given back; `told`: the other facts."""
+        if not self.pinning.fact:
+            return {}
+        self.writer.send(Stage(launch, "restore", time.perf_counter_ns()))
+        return {"pin": self.pinning.give_back(told)}
 
     def _spawn(self, arrival: Arrival, settled: Json) -> None:
         work = arrival.work
@@ -251,6 +276,10 @@ class Agent:
         folder = self.where.scratch(work.launch)
         os.makedirs(folder)
         place.note(self.where, work.launch, self.opened.opening.fence, "start")
+        self.sampling = sampling.beside(
+            self.sampler, self.opened.tree, work, measured=self._measured(work.point.cpus),
+            allowed=self.opened.allowed, strength=self.capacities,
+        )  # fmt: skip
         try:
             self.runner = child.start(
                 self.opened.runner,
@@ -260,8 +289,11 @@ class Agent:
                 cpus=self.opened.allowed,
                 deadline=arrival.came_ns / 1e9 + work.deadline_s,
                 settled=settled,
+                bounds=limit.bounds(self.where, self.opened.tree, work.memory_limit),
             )
         except OSError:
+            self.sampling.close()
+            limit.clear(self.where.limit)
             place.note(self.where, work.launch, self.opened.opening.fence, "end")
             raise
         self.opened.lock.runs(self.runner.process.pid)
@@ -283,12 +315,15 @@ class Agent:
         """Beats must not run on the measured CPUs where there are others."""
         if not hasattr(os, "sched_setaffinity"):
             return
-        allowed = self.opened.allowed
-        try:
-            measured = sysfs.resolve(wanted, allowed, self.capacities)
-        except ValueError:
-            return  # the runner says what is wrong with the list
+        allowed, measured = self.opened.allowed, self._measured(wanted)
         os.sched_setaffinity(0, [cpu for cpu in allowed if cpu not in measured] or allowed)
+
+    def _measured(self, wanted: str) -> List[int]:
+        """None for a list that the runner will object to."""
+        try:
+            return cores.resolve(wanted, self.opened.allowed, self.capacities)
+        except ValueError:
+            return []
 
     def _attend(self, runner: child.Runner, readable: Sequence[int]) -> None:
         """Passes on what the runner says, beats, and sees to its end."""
@@ -301,8 +336,17 @@ class Agent:
             runner.kill("TIMEOUT", "no end in time, at stage {}".format(runner.stage))
         if self._beat(now):
             runner.sample()
-        if runner.reader.ended or (runner.process.poll() is not None and not readable):
+        if self._sampled(runner, readable):
             self._finish(runner)
+
+    def _sampled(self, runner: child.Runner, readable: Sequence[int]) -> bool:
+        """Whether runner and sampler have ended; once the slot is over, the sampler tells what it has."""
+        ended = runner.reader.ended or (runner.process.poll() is not None and not readable)
+        if ended or runner.stage == "send":
+            self.sampling.stop(within_s=sampling.TELLING_S if ended else sampling.FOREVER)
+        for line in self.sampling.hear(readable):
+            self.writer.pass_on(line + b"\n")
+        return ended and (self.sampling.over or runner.killed is not None)
 
     def _beat(self, now: float) -> bool:
         """Whether it was time to."""
@@ -339,7 +383,10 @@ class Agent:
         place.note(self.where, runner.launch, self.opened.opening.fence, "end")
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, self.opened.allowed)
-        facts = {**end.facts, **runner.settled, "boot_id": board.boot_id(self.opened.tree)}
+        facts = {
+            **end.facts, **runner.settled, **self.sampling.close(), "boot_id": board.boot_id(self.opened.tree)
+        }  # fmt: skip
+        facts.update(self._unpin(runner.launch, facts))
         self.writer.send(replace(end, facts=facts))
         with suppress(OSError):  # outputs wait for their fetch; an empty folder goes while nobody waits for it
             os.rmdir(self.where.scratch(runner.launch))

@@ -104,6 +104,7 @@ class Job:
     `golden`: sha256 of the .npz with the expected outputs, or null; `point`: Point; `recipe`: Recipe;
     `deadline_s`: the agent ends the launch that long after the job came. `start`: {"low_mc": int | null, "high_mc":
     int | null, "cooling": bool}, the temperatures the launch may begin in, and whether cooling must stand at 0.
+    `memory_limit`: bytes beyond which the launch is ended, where the board can do that; None: none.
     """
 
     launch: str
@@ -115,6 +116,7 @@ class Job:
     deadline_s: float
     golden: Optional[str] = None
     start: Json = field(default_factory=dict)
+    memory_limit: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ CHECKS: Dict[Any, Callable[[Any], bool]] = {
     List[str]: lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v),
     List[int]: lambda v: isinstance(v, list) and all(type(x) is int for x in v),
     List[Json]: lambda v: isinstance(v, list) and all(isinstance(x, dict) for x in v),
+    Optional[int]: lambda v: v is None or type(v) is int,
     Optional[str]: lambda v: v is None or isinstance(v, str),
     Optional[List[int]]: lambda v: v is None or CHECKS[List[int]](v),
 }

@@ -1,14 +1,12 @@
 """Starting the chaos proxy and telling it what to do."""
 
 import json
-import re
 import socket
-import subprocess
-import sys
 from typing import Any
 
+from farm_lab import background
 from farm_lab.places import LabError, Places
-from farm_lab.processes import Process, commanded
+from farm_lab.processes import Process
 
 TIMEOUT_S = 20.0
 
@@ -16,17 +14,12 @@ TIMEOUT_S = 20.0
 def start(places: Places) -> Process:
     """The running proxy of this lab, started if there is none. Raises LabError."""
     if not running(places):
-        command = [sys.executable, "-I", "-m", "farm_lab.proxy", str(places.control)]
-        log = places.root / "proxy.log"
-        with log.open("wb") as err:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=err, stderr=err, check=False)
-        if done.returncode or not running(places):
-            raise LabError(f"the proxy did not start: {log.read_text(errors='replace')[-500:]}")
+        background.start("proxy", places.control, places.root / "proxy.log")
     return running(places)[0]
 
 
 def running(places: Places) -> list[Process]:
-    return commanded(rf"\S+ -I -m farm_lab\.proxy {re.escape(str(places.control))}")
+    return background.running("proxy", places.control)
 
 
 def tell(places: Places, do: str, board: str = "*", **details: Any) -> dict[str, Any]:

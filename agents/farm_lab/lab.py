@@ -1,13 +1,16 @@
 """A lab from `up` to `down`."""
 
+import json
 import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from farm_lab import chaos, outfit, profiles, sshd, state
+from farm_lab import background, chaos, outfit, profiles, sshd, state, storage, timers
 from farm_lab.level import Disk, disk_of
 from farm_lab.places import BoardPlaces, LabError, Places
 from farm_lab.processes import Process, end
@@ -16,6 +19,7 @@ from farm_lab.state import Options, State, VirtualBoard
 
 LIMIT = 999
 AT_ONCE = 16
+WEATHER = "weather"
 
 
 def up(places: Places, count: int, options: Options) -> State:
@@ -38,6 +42,8 @@ def down(places: Places) -> bool:
         return False
     with state.alone(places):
         _end_all(places)
+        for folder in _folders(places.boards):
+            storage.writable(BoardPlaces(folder).base)
         shutil.rmtree(places.root)
     return True
 
@@ -55,11 +61,32 @@ def disks(places: Places, known: State) -> dict[str, Disk | None]:
     return {board.name: disk_of(places.board(board.name), board.process) for board in boards}
 
 
+def boot(places: Places, known: State, name: str) -> None:
+    """Starts a board of a lab that the caller has to himself: with its key, its disk and, if free, its port."""
+    number, old = next((i, board) for i, board in enumerate(known.boards) if board.name == name)
+    fresh = state.exchanged(known, _board(places, name, old, number, known.options))
+    ready = replace(fresh, boards=_with_entrances(places, fresh.boards, known.proxy))
+    if known.options.physics:
+        _set_in(places, known, ready)
+    outfit.describe(places, ready)
+    state.write(places, ready)
+
+
+def weather(places: Places, known: State) -> dict[str, dict[str, Any]]:
+    """What the physics of each board last said; boards without any are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for board in known.boards if known.options.physics else ():
+        with suppress(OSError, ValueError):
+            found[board.name] = json.loads(places.board(board.name).weather.read_text())
+    return found
+
+
 def _trusted(places: Places, options: Options) -> State:
     """What can be built upon: a finished lab with the same options, or nothing, after cleaning up."""
     known = state.read(places)
     if known is None or not known.ready:
         _end_all(places)
+        _forget_faults(places)
         return State(options)
     if known.options != options:
         changed = [name for name, value in vars(options).items() if value != getattr(known.options, name)]
@@ -76,9 +103,21 @@ def _complete(places: Places, known: State, count: int) -> State:
         jobs = [pool.submit(_board, places, name, recorded.get(name), i, known.options) for i, name in enumerate(names)]
         boards = [job.result() for job in jobs]
     ready = replace(known, boards=_with_entrances(places, boards, proxy), proxy=proxy, ready=True)
+    if known.options.physics:
+        _set_in(places, known, ready)
     outfit.describe(places, ready)
     state.write(places, ready)
     return ready
+
+
+def _set_in(places: Places, before: State, now: State) -> None:
+    """The physics of these boards, anew where one came or came back: it holds their files open."""
+    there = background.running(WEATHER, places.root)
+    if there and before.boards == now.boards:
+        return
+    end(there)
+    state.write(places, replace(now, ready=False))
+    background.start(WEATHER, places.root, places.root / "weather.log")
 
 
 def _board(places: Places, name: str, old: VirtualBoard | None, number: int, options: Options) -> VirtualBoard:
@@ -114,10 +153,22 @@ def _answers(board: VirtualBoard) -> bool:
 
 
 def _end_all(places: Places) -> None:
-    """By what is found running, not by what is recorded: an `up` that was killed recorded nothing."""
+    """By what is found running, not by what is recorded: an `up` that was killed recorded nothing.
+
+    The physics first: a process that it has stopped hears no SIGTERM.
+    """
+    end(background.running(WEATHER, places.root))
     folders = [BoardPlaces(folder) for folder in _folders(places.boards)]
     processes = {process for folder in folders for process in sshd.of_board(folder)}
-    end(processes | set(chaos.running(places)))
+    end(processes | {*chaos.running(places), *timers.running(places)})
+
+
+def _forget_faults(places: Places) -> None:
+    """Boards that are started anew are whole."""
+    places.journal.unlink(missing_ok=True)
+    for folder in _folders(places.boards):
+        BoardPlaces(folder).sshd_faults.unlink(missing_ok=True)
+        shutil.rmtree(BoardPlaces(folder).kept_disk, ignore_errors=True)
 
 
 def _folders(folder: Path) -> list[Path]:

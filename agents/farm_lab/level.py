@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm_lab import tree
 from farm_lab.places import BoardPlaces, LabError
 from farm_lab.processes import Process
 
@@ -49,20 +50,28 @@ def why_not() -> str | None:
 def apart(command: list[str], places: BoardPlaces, disk: int | None) -> list[str]:
     """`command` with its own hostname, process ids, /proc, /sys, /proc/cpuinfo and machine id; it goes into the background.
 
-    With `disk` (bytes) its base lies on a disk of that size, in memory, which is empty again when the command has ended.
+    With `disk` (bytes) its base lies on a disk of that size, in memory, which goes with it.
     """
     sysroot = places.sysroot
-    binds = [(sysroot / "sys", "/sys"), (sysroot / "proc/cpuinfo", "/proc/cpuinfo")]
+    shown = ("proc/cpuinfo", tree.BOOT_ID)
+    binds = [(sysroot / "sys", "/sys"), *((sysroot / name, f"/{name}") for name in shown)]
     if Path("/etc/machine-id").exists():
         binds.append((sysroot / "etc/machine-id", "/etc/machine-id"))
     steps = [
         "mount -t proc proc /proc",
         *(f"mount --bind {source} {target}" for source, target in binds),
-        *([] if disk is None else [f"mount -t tmpfs -o size={disk},mode=0700 farm-lab {places.base}"]),
+        *([] if disk is None else [f"mount -t tmpfs -o size={disk},mode=0700 farm-lab {places.base}", _kept(places)]),
         f"hostname {places.name}",
     ]
     script = f"{' && '.join(steps)} && exec {shlex.join(command)}"
     return ["setsid", "--fork", *_unshare(), "sh", "-c", script]
+
+
+def _kept(places: BoardPlaces) -> str:
+    """What lay on the disk when the power failed."""
+    return (
+        f"if test -d {places.kept_disk}; then cp -a {places.kept_disk}/. {places.base} && rm -r {places.kept_disk}; fi"
+    )
 
 
 def disk_of(places: BoardPlaces, listener: Process) -> Disk | None:

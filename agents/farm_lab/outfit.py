@@ -40,10 +40,12 @@ def dress(board: BoardPlaces, places: Places, options: Options, shown: Record) -
     """One board's folder before its server starts."""
     board.base.mkdir(parents=True, exist_ok=True)
     tree.replay(board.sysroot, shown, board.name)
+    tree.boot(board.sysroot)
     stand_in = f" --runner {board.runner}" if options.load == "synthetic" else ""
     _script(board.python, f'exec {shlex.quote(options.python)} "$@"{stand_in}')
     if stand_in:
-        words = (sys.executable, "-IS", str(places.stand_in), str(places.truth), board.name, str(options.seed))
+        words = (sys.executable, "-IS", str(places.stand_in), str(places.truth), board.name, str(options.seed),
+                 *(("--weather", str(board.weather)) if options.physics else ()))  # fmt: skip
         _script(board.runner, f"exec {shlex.join(words)}")
 
 

@@ -54,6 +54,30 @@ class BoardPlaces:
     def runner(self) -> Path:
         return self.root / "runner"
 
+    @property
+    def weather(self) -> Path:
+        return self.root / "weather.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
+
+    @property
+    def sshd_faults(self) -> Path:
+        return self.root / "sshd_faults"
+
+    @property
+    def other_key(self) -> Path:
+        return self.root / "other_key"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def kept_disk(self) -> Path:
+        return self.root / "kept_disk"
+
 
 @dataclass(frozen=True)
 class Places:
@@ -92,6 +116,10 @@ class Places:
     @property
     def control(self) -> Path:
         return self.root / "proxy.sock"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
 
     @property
     def boards(self) -> Path:

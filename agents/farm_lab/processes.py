@@ -3,8 +3,9 @@
 import os
 import re
 import signal
+import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 PROC = Path("/proc")
 STEP_S = 0.02
 GRACE_S = 1.0
+KILLED_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,38 @@ def commanded(pattern: str) -> list[Process]:
 
 def end(processes: Iterable[Process], grace_s: float = GRACE_S) -> None:
     """Ends them, gently first; returns when none of them runs any more."""
+    mine = list(processes)
+    _signal(mine, signal.SIGTERM, grace_s)
+    kill(mine)
+
+
+def kill(processes: Iterable[Process]) -> None:
+    """Without a farewell; returns when none of them runs any more."""
+    _signal(list(processes), signal.SIGKILL, KILLED_S)
+
+
+def detach(command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    """Runs it in the background, nobody's child, with nothing to write to."""
+    subprocess.run(
+        ["setsid", "--fork", *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, **(env or {})}, check=True,
+    )  # fmt: skip
+
+
+def words(process: Process) -> list[str]:
+    """Of its command line; none where it has ended."""
+    return _read(process.pid, "cmdline").decode("utf-8", "replace").split("\0")[:-1]
+
+
+def _signal(processes: Sequence[Process], number: int, patience_s: float) -> None:
     mine = [process for process in processes if process.pid != os.getpid()]
-    for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
-        for process in mine:
-            if process.alive:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(process.pid, number)
-        deadline = time.monotonic() + patience_s
-        while any(process.alive for process in mine) and time.monotonic() < deadline:
-            time.sleep(STEP_S)
+    for process in mine:
+        if process.alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, number)
+    deadline = time.monotonic() + patience_s
+    while any(process.alive for process in mine) and time.monotonic() < deadline:
+        time.sleep(STEP_S)
 
 
 def _pids() -> Iterator[int]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import struct
 import sys
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from farm_lab import background
 from farm_lab.sshd import HOST
 
 CHUNK = 64 * 1024
@@ -88,7 +88,9 @@ class Route:
                     break
                 await self.thawed.wait()
         except OSError:
+            await self.thawed.wait()  # of an end that comes while nothing passes, nothing is heard
             writer.transport.abort()
+            await queue.put((0.0, b""))
         await out
 
     async def _deliver(self, queue: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter) -> None:
@@ -184,20 +186,8 @@ async def serve(control: Path, ready: Callable[[], None]) -> None:
 
 
 def main(control: Path) -> None:
-    """Goes into the background; the foreground process ends when the background one takes commands."""
-    there, here = os.pipe()
-    if os.fork():
-        os.close(here)
-        sys.exit(0 if os.read(there, 1) else 1)
-    os.setsid()
-    os.close(there)
-    os.umask(0o077)
+    ready = background.enter()
     control.unlink(missing_ok=True)
-
-    def ready() -> None:
-        os.write(here, b"1")
-        os.close(here)
-
     asyncio.run(serve(control, ready))
 
 

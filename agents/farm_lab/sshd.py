@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -23,7 +24,9 @@ PRIVSEP = Path("/run/sshd")
 IN_USE = re.compile(r"Address already in use|Cannot bind")
 MARK = "FARM_LAB"
 HEARTBEAT = "ClientAliveInterval 5\nClientAliveCountMax 3\n"
+LISTENS = "Server listening on "
 CONFIG = """\
+Include {faults}
 Port {port}
 ListenAddress {host}
 HostKey {key}
@@ -140,10 +143,24 @@ def banner(port: int, timeout_s: float = 2.0) -> bytes:
         return b""
 
 
+def reload(places: BoardPlaces, listener: Process, port: int, level: int) -> Process:
+    """The listener after it has read its configuration again; sessions go on. Raises LabError."""
+    before = _log(places).count(LISTENS)
+    os.kill(listener.pid, signal.SIGHUP)
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        process = _listener(places, level) if _log(places).count(LISTENS) > before else None
+        if process and banner(port).startswith(b"SSH-"):
+            return process
+        time.sleep(STEP_S)
+    raise LabError(f"{places.name}: sshd did not come back on port {port}: {_log(places)[-500:]}")
+
+
 def _write_config(places: BoardPlaces, port: int, authorized_keys: Path, *, heartbeat: bool) -> None:
     text = CONFIG.format(
-        port=port, host=HOST, key=places.host_key, authorized=authorized_keys, pid=places.pid, mark=mark(places)
-    )
+        port=port, host=HOST, key=places.host_key, authorized=authorized_keys, pid=places.pid, mark=mark(places),
+        faults=places.sshd_faults,
+    )  # fmt: skip
     places.sshd_config.write_text(text + (HEARTBEAT if heartbeat else ""))
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from farm_lab import profiles
 from farm_lab.places import LabError, Places
-from farm_lab.processes import Process
+from farm_lab.processes import STEP_S, Process
 
 FORMAT = "farm.lab/1"
 
@@ -22,6 +23,8 @@ class Options:
 
     `python`: the interpreter behind each board's own wrapper. `disk`: bytes of each board's own disk, at level 1 only.
     `profile`: whose hardware the boards show: a name, the absolute path of a record or tree, or `mix`.
+    `physics`: it heats and slows down, `time_scale` times as fast as real ones, with `cores` CPUs of the machine at its
+    highest clock; `exact`: without noise.
     """
 
     python: str
@@ -32,6 +35,10 @@ class Options:
     heartbeat: bool = True
     disk: int | None = None
     profile: str = profiles.GENERIC
+    physics: bool = False
+    time_scale: float = 1.0
+    cores: float = 1.0
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,17 +87,32 @@ def write(places: Places, state: State) -> None:
     fresh.replace(places.state)
 
 
+def exchanged(known: State, board: VirtualBoard) -> State:
+    """With this board in the place of the one of its name."""
+    boards = tuple(board if each.name == board.name else each for each in known.boards)
+    return dataclasses.replace(known, boards=boards)
+
+
 @contextmanager
-def alone(places: Places) -> Iterator[None]:
-    """One `up` or `down` at a time. Raises LabError where another one is at work."""
+def alone(places: Places, patience_s: float = 0.0) -> Iterator[None]:
+    """One command that changes a lab at a time. Raises LabError where another one is still at work after `patience_s`."""
     places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     places.root.chmod(0o700)
     with places.lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LabError(f"another `farm lab` command is at work on {places.root}; wait for it") from None
+        deadline = time.monotonic() + patience_s
+        while not _locked(file.fileno()):
+            if time.monotonic() >= deadline:
+                raise LabError(f"another `farm lab` command is at work on {places.root}; wait for it")
+            time.sleep(STEP_S)
         yield
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _state(body: dict[str, Any]) -> State:

@@ -1,6 +1,7 @@
 """The stand-in runner of `--load synthetic`: it speaks the runner's protocol, sleeps instead of working, and its truth is known.
 
-It stands alone: `python -I -S synthetic.py TRUTH BOARD SEED` reads one job from stdin. An evaluate launch over a dataset
+It stands alone: `python -I -S synthetic.py TRUTH BOARD SEED [--weather FILE]` reads one job from stdin. FILE is what the
+physics of the board says of it ten times a second: a slower clock makes the truth slower. An evaluate launch over a dataset
 is handed to the agent's real runner, since accuracy has no truth file; everything else is invented from TRUTH.
 A launch may be a quarter of a second of eight boards at once, so it imports what the interpreter has built in and no more:
 `json` alone would double its start-up.
@@ -32,32 +33,48 @@ TRUTH: Json = {
     "board_sd": 0.01,
     "own_s": 0.0,  # of a launch beside warm-up and slot: import, load, canary
     "sleep_s": None,  # a number: every launch takes exactly so long, from the start of its process
+    "duty": 1.0,  # of its CPU that a launch would have kept busy: what the physics of the board heats it by
 }
 FLOOR = "@floor"
 MOST = 5_000  # iterations of a slot: enough for every quantile, small on the wire
+LOOK_NS = 50_000_000  # between two looks at the clock
 CHUNK = 2_500
 IMPORT_BYTES = 44_000_000
 LOAD_FACTOR = 2.6  # bytes above the import that a byte of model takes
 NS = 1_000_000_000
 NO_REASON = "a stand-in measured nothing"
-CANARY = {"clock": 50_000, "memory": 5_000_000}  # ns: neither clock nor memory of an invented board ever changes
+CLOCK_NS, MEMORY_NS = 50_000, 5_000_000  # of the canary, at the highest clock; the memory's own never changes
+SEEN = {
+    "governor": "governor",
+    "freq_khz": "khz",
+    "freq_min_khz": "low_khz",
+    "freq_max_khz": "high_khz",
+    "temp_mc": "temp_mc",
+}  # facts at a slot's start and end, by the names that the physics has for them
 UNSEEN = (
     "warmup_n", "warmup_windows", "warmup_coarse", "freq_transitions", "cooling_state_max", "buffer_bytes",
-    "temp_mc_launch",
+    "temp_mc_launch", "pss", "uss", "swap_pss", "nvmap_import", "nvmap",
     *(f"{name}_{when}" for name in ("governor", "freq_khz", "freq_min_khz", "freq_max_khz", "temp_mc",
                                     "throttled_bits", "devfreq_hz") for when in ("start", "end")),
 )  # fmt: skip
 
 
 class Launch:
-    """A job, the truth about its variant, and whose chance decides. `start_ns`: monotonic, of the process."""
+    """A job, the truth about its variant, and whose chance decides.
 
-    def __init__(self, job: Json, truth: Json, board: str, seed: str, start_ns: int | None = None) -> None:
+    `start_ns`: monotonic, of the process. `weather`: the file, None without physics; `seen`: what it said.
+    """
+
+    def __init__(
+        self, job: Json, truth: Json, board: str, seed: str, *, start_ns: int | None = None, weather: str | None = None
+    ) -> None:
         self.job = job
         self.truth = truth
         self.board = board
         self.seed = seed
         self.start_ns = time.monotonic_ns() if start_ns is None else start_ns
+        self.weather = weather
+        self.seen: list[Json] = []
 
     @property
     def measures(self) -> bool:
@@ -75,6 +92,11 @@ class Launch:
         launch = lognormal(self.chance(self.job["launch"]), 0.0, self.truth["launch_sd"])
         return float(self.truth["ms"].get(name, default)) * 1e6 * board * launch
 
+    def look(self) -> float:
+        """How many times slower than at its highest clock the board is now; what else it shows is kept."""
+        self.seen.append(decoded(text_of(self.weather)) if self.weather else {"speed": 1.0})
+        return 1.0 / float(self.seen[-1]["speed"])
+
 
 class Slot:
     """Invented iterations; `missed`: paced calls that overran their period."""
@@ -91,8 +113,11 @@ class Slot:
 def main(arguments: list[str]) -> NoReturn:
     start_ns = process_start_ns()
     truth, board, seed = arguments[:3]
+    weather = arguments[4] if arguments[3:4] == ["--weather"] else None
     line = sys.stdin.buffer.readline()
-    launch = Launch(decoded(line.decode()), {**TRUTH, **decoded(text_of(truth))}, board, seed, start_ns)
+    launch = Launch(
+        decoded(line.decode()), {**TRUTH, **decoded(text_of(truth))}, board, seed, start_ns=start_ns, weather=weather
+    )
     if launch.truth["sleep_s"] is None and launch.job["feeds"].get("rows") is not None:
         hand_over(line)
     for message in perform(launch):
@@ -120,8 +145,10 @@ def perform(launch: Launch) -> Iterator[Json]:
     work(launch, warmup_s)
     yield stage(launch, "slot")
     slot = invent(launch)
-    last = [*(samples(launch, slot) if launch.measures else ()), done(launch, slot, warmup_s)]
-    work(launch, slot.duration_ns / NS if launch.measures else slot.latency_ns[0] / NS)
+    last = list(samples(launch, slot) if launch.measures else ())
+    work(launch, left_s(slot) if launch.measures else slot.latency_ns[0] / NS)
+    launch.look()
+    last.append(done(launch, slot, warmup_s))
     if launch.truth["sleep_s"] is not None:
         sleep(launch.truth["sleep_s"] - (time.monotonic_ns() - launch.start_ns) / NS)
     yield stage(launch, "send")
@@ -129,20 +156,30 @@ def perform(launch: Launch) -> Iterator[Json]:
 
 
 def invent(launch: Launch) -> Slot:
-    """Latencies until the slot is full and the least count reached, or the cap."""
+    """Latencies until the slot is full and the least count reached, or the cap.
+
+    Where the clock may change their time passes meanwhile.
+    """
     recipe, pace_hz = launch.job["recipe"], launch.job["point"].get("pace_hz")
     period_ns = 0 if pace_hz is None else int(NS / pace_hz)
     chance = launch.chance(launch.job["launch"], "iterations")
     middle, sd = math.log(launch.base_ns()), launch.truth["sd"]
     end_ns, cap_ns = recipe["slot_s"] * NS, max(recipe["slot_s"], recipe["slot_cap_s"]) * NS
     latency: list[int] = []
-    passed_ns = 0
+    t0_ns, passed_ns, looked_ns, slow = time.monotonic_ns(), 0, 0, launch.look()
     while (
         len(latency) < MOST and passed_ns < cap_ns and (passed_ns < end_ns or len(latency) < recipe["min_iterations"])
     ):
-        latency.append(max(1, round(lognormal(chance, middle, sd))))
+        if launch.weather and launch.measures and passed_ns - looked_ns >= LOOK_NS:
+            work(launch, (t0_ns + passed_ns - time.monotonic_ns()) / NS)
+            looked_ns, slow = passed_ns, launch.look()
+        latency.append(max(1, round(lognormal(chance, middle, sd) * slow)))
         passed_ns += latency[-1] if not period_ns else period_ns * math.ceil(latency[-1] / period_ns)
-    return Slot(time.monotonic_ns(), latency, passed_ns, period_ns)
+    return Slot(t0_ns, latency, passed_ns, period_ns)
+
+
+def left_s(slot: Slot) -> float:
+    return (slot.t0_ns + slot.duration_ns - time.monotonic_ns()) / NS
 
 
 def lognormal(chance: Random, middle: float, sd: float) -> float:
@@ -184,6 +221,7 @@ def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
     """Every fact of a launch; what a stand-in cannot know is null with its reason."""
     base_ms, size = launch.base_ns() / 1e6, launch.job["model"]["bytes"]
     loaded = IMPORT_BYTES + round(LOAD_FACTOR * size)
+    shown = seen_facts(launch.seen) if launch.measures else {}
     absent = ("governor", *(UNSEEN if launch.measures else ()), "numpy", "onnxruntime",
               "output_digest", "golden_sqnr_db", "golden_max_abs", "golden_exact", "operators")  # fmt: skip
     return {
@@ -193,21 +231,35 @@ def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
         "threads": launch.job["point"].get("threads") or 1, "cpus": None, "cpus_reason": NO_REASON,
         "providers": [launch.job["point"]["provider"]], "options": {}, "output_finite": True,
         "python": sys.version.split()[0],
-        **dict.fromkeys(absent), **{f"{name}_reason": NO_REASON for name in absent},
-        **(slot_facts(slot, warmup_s, loaded) if launch.measures else {"peak_memory": loaded, "n": 1}),
+        **dict.fromkeys(absent), **{f"{name}_reason": NO_REASON for name in absent if name not in shown}, **shown,
+        **(slot_facts(launch, slot, warmup_s, loaded) if launch.measures else {"peak_memory": loaded, "n": 1}),
     }  # fmt: skip
 
 
-def slot_facts(slot: Slot, warmup_s: float, loaded: int) -> Json:
+def seen_facts(seen: list[Json]) -> Json:
+    """What a real runner would have read beside its slot; nothing where the board has no physics."""
+    found = {"temp_mc_launch": seen[0].get("temp_mc"), "governor": seen[0].get("governor")}
+    for name, key in SEEN.items():
+        found.update({f"{name}_start": seen[0].get(key), f"{name}_end": seen[-1].get(key)})
+    changes = [one["changes"] for one in seen if "changes" in one]
+    states = [one["cool"] for one in seen if one.get("cool") is not None]
+    found["freq_transitions"] = changes[-1] - changes[0] if changes else None
+    found["cooling_state_max"] = max(states) if states else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def slot_facts(launch: Launch, slot: Slot, warmup_s: float, loaded: int) -> Json:
     busy_ns = sum(slot.latency_ns)
+    slow = {"before": 1.0 / launch.seen[0]["speed"], "after": 1.0 / launch.seen[-1]["speed"]}
     return {
         "warmup_ms": warmup_s * 1e3, "slides": 0, "steady": True, "steady_broken": [],  # its latencies know no drift
         "slot_t0_ns": slot.t0_ns, "slot_t1_ns": slot.t0_ns + slot.duration_ns,
         "clock_resolution_ns": 1, "cpu_ns": busy_ns, "wall_ns": slot.duration_ns,
         "cpu_per_wall": busy_ns / slot.duration_ns, "run_queue_ns": 0,
         "nvcsw": 0, "nivcsw": 0, "minflt": 0, "majflt": 0, "hwm_run": loaded, "peak_memory": loaded,
-        "psi_cpu_some_us": 0, "foreign_cpu_ns": 0, "swap_in_pages": 0,
-        **{f"canary_{part}_{when}_ns": ns for part, ns in CANARY.items() for when in ("before", "after")},
+        "psi_cpu_some_us": 0, "foreign_cpu_ns": 0, "swap_in_pages": 0, "swap_out_pages": 0, "rss_run": loaded,
+        **{f"canary_clock_{when}_ns": round(CLOCK_NS * times) for when, times in slow.items()},
+        **{f"canary_memory_{when}_ns": MEMORY_NS for when in slow},
         "n": len(slot.latency_ns), "capped": slot.capped, "missed": slot.missed,
     }  # fmt: skip
 

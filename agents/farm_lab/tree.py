@@ -1,5 +1,6 @@
 """The hardware of a virtual board, simulated or recorded: a /sys of plain files, with values that stand still."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ POLICY = f"{CPU}/cpufreq/policy0"
 ZONE = "sys/devices/virtual/thermal/thermal_zone0"
 COOLER = "sys/devices/virtual/thermal/cooling_device0"
 METER = "sys/devices/platform/ina226/hwmon/hwmon0"
+BOOT_ID = "proc/sys/kernel/random/boot_id"
 METERS = (METER, "sys/class/hwmon/")
 CLOSED = ("EACCES", "EPERM")
 LINKS = {
@@ -54,6 +56,14 @@ def replay(root: Path, record: Record, name: str) -> None:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(identity[path])
     (root / "sys").mkdir(exist_ok=True)
+
+
+def boot(root: Path) -> None:
+    """Each start of a board has an id of its own."""
+    place = root / BOOT_ID
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _clear(place)
+    place.write_text(f"{uuid.uuid4()}\n")
 
 
 def _lay(place: Path, entry: Entry) -> None:

@@ -37,6 +37,7 @@ class Board:
     type: str | None = None
     cpus: str = "big"
     threads: int | None = None
+    pin: str = "stock"
     provider: str = "CPUExecutionProvider"
     runtime: str = "default"
     interference: Literal["drop", "note"] = "drop"

@@ -12,6 +12,7 @@ HOST = r"^[A-Za-z0-9_:\[][A-Za-z0-9_.:%\[\]-]*$"
 JUMPS = r"^[A-Za-z0-9_\[][A-Za-z0-9_.@:%,\[\]-]*$"
 USER = r"^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?$"
 CPUS = re.compile(r"^(big|all|\d+(-\d+)?(,\d+(-\d+)?)*)$")
+PIN = r"^(max|stock|[1-9][0-9]{4,7})$"
 
 
 def _plain(value: str) -> str:
@@ -54,6 +55,11 @@ def _cpu_list(value: str) -> str:
     return value
 
 
+def _pin(value: Any) -> Any:
+    """YAML reads a clock as a number."""
+    return str(value) if type(value) is int else value
+
+
 def _labels(value: Any) -> Any:
     """Numbers and booleans of YAML are texts as labels."""
     if not isinstance(value, dict):
@@ -77,6 +83,7 @@ KeyFile = Annotated[str, _looks(r"^[^-\x00-\x1f][^\x00-\x1f]*$", "the path of a 
 Fingerprint = Annotated[str, _looks(r"^SHA256:[A-Za-z0-9+/]{43}=?$", "SHA256:... as `ssh-keygen -lf` prints it")]
 Labels = Annotated[dict[Name, str], BeforeValidator(_labels)]
 Cpus = Annotated[str, BeforeValidator(_cpus), AfterValidator(_cpu_list)]
+Pin = Annotated[str, BeforeValidator(_pin), _looks(PIN, "max, stock or a clock in kHz; 1800 MHz are 1800000")]
 
 
 class Fields(BaseModel):
@@ -102,6 +109,7 @@ class Fields(BaseModel):
     type: Name | None = Field(None, description="What kind of board it is: --boards type=NAME.")
     cpus: Cpus | None = Field(None, description="big (default: the fastest class), all, or a list like 0-3.")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="Default: as many as cpus.")
+    pin: Pin | None = Field(None, description="Clock held during launches: stock (default: none), max, or kHz.")
     provider: Annotated[str, _looks(r"^[A-Za-z][A-Za-z0-9_.-]*$", "the name of an execution provider")] | None = Field(
         None, description="Execution provider; default CPUExecutionProvider."
     )

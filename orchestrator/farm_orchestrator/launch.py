@@ -121,6 +121,7 @@ def job_of(claim: Claim, start: Json) -> wire.Job:
         deadline_s=deadline_s(row, part),
         golden=golden.sha256 if golden else None,
         start=start,
+        memory_limit=part.memory_limit,
     )
 
 

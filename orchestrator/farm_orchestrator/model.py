@@ -12,6 +12,7 @@ from farm_reports.tables import Figures, Summary
 Json = dict[str, Any]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
+PIN_PATTERN = r"^(max|stock|[1-9][0-9]{4,7})$"  # a number: kHz, as the kernel counts
 BURST = "burst"  # a launch begins in a band of temperature and is short
 SUSTAINED = "sustained"  # it is measured once the heat that it makes itself stands still
 MODES = (BURST, SUSTAINED)
@@ -306,6 +307,7 @@ class Part:
     `screen_blocks`: short blocks of a point before the planned ones. `gated`: the m of alpha / m, over the whole run;
     `confirms`: whether a gate that the blocks leave open is measured once more. `time_s`: the time on the board that was given, and
     `until` the end of it in seconds since the epoch; None: neither. `calibrations`: what was known of the board then.
+    `memory_limit`: bytes beyond which a launch is ended.
     """
 
     run: str
@@ -326,6 +328,7 @@ class Part:
     time_s: float | None = None
     until: float | None = None
     calibrations: tuple[Json, ...] = ()
+    memory_limit: int | None = None
 
     @property
     def name(self) -> str:

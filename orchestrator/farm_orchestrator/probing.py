@@ -2,16 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+from farm_orchestrator import bundle
 from farm_orchestrator.errors import AgentLost, NoRuntime, bootstrapping
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import open_channel
 
 PROBE_S = 60.0
 TEXT_LIMIT = 200
-UNKNOWN: Json = dict.fromkeys(
-    ("model", "arch", "kernel", "cpus", "python", "numpy", "onnxruntime", "machine_id", "boot_id")
-)
+DEPTH = 6  # of what the agent says of its hardware
+ENTRIES = 512
+WORDS = ("model", "arch", "kernel", "cpus", "python", "numpy", "onnxruntime", "machine_id", "boot_id")
+DOCUMENTS = ("hardware", "capabilities")
+UNKNOWN: Json = dict.fromkeys((*WORDS, *DOCUMENTS))
 PROGRAM = """
 import json, os, platform, sys
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -33,12 +37,19 @@ def site():
         return [os.path.join(BASE, "sites", json.loads(text(os.path.join(BASE, "runtimes", RUNTIME + ".json")))["site"])]
     except (TypeError, ValueError, KeyError):
         return []
+def look():
+    if sys.version_info < (3, 8):
+        return {}
+    exec(AGENT, {})
+    from farm_agents import board, survey
+    from farm_agents.sysfs import Sysfs
+    return survey.look(SYSROOT, board.usable_cpus(Sysfs(SYSROOT)))
 sys.path[:0] = site()
 print(json.dumps({
     "model": text(os.path.join(SYSROOT, "sys/firmware/devicetree/base/model")), "arch": platform.machine(),
     "kernel": platform.release(), "cpus": os.cpu_count(), "python": platform.python_version(),
     "numpy": version("numpy"), "onnxruntime": version("onnxruntime"),
-    "machine_id": tree("etc/machine-id"), "boot_id": tree("proc/sys/kernel/random/boot_id")}))
+    "machine_id": tree("etc/machine-id"), "boot_id": tree("proc/sys/kernel/random/boot_id"), **look()}))
 """
 
 
@@ -50,6 +61,7 @@ def probe(spec: Json, farm_home: Path) -> Json:
             "SYSROOT": str(spec["sysroot"]),
             "BASE": channel.base,
             "RUNTIME": str(spec.get("runtime") or "default"),
+            "AGENT": bundle.importable("survey"),
         }
         program = "\n".join([*(f"{name} = {value!r}" for name, value in words.items()), PROGRAM])
         done = channel.exec([spec["python"], "-I", "-"], stdin=program.encode(), timeout_s=PROBE_S)
@@ -65,9 +77,11 @@ def _read(board: str, said: bytes) -> Json:
     """A login shell may print before the answer."""
     try:
         answer = json.loads(said.splitlines()[-1])
-        return {key: _plain(answer[key]) for key in UNKNOWN}
-    except (ValueError, KeyError, TypeError, IndexError):
+        words = {key: _plain(answer[key]) for key in WORDS}
+        documents = {key: _document(answer.get(key)) for key in DOCUMENTS}
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise AgentLost(board, "its Python answered, but not with what was asked for") from None
+    return {**words, **documents}
 
 
 def _plain(value: object) -> str | int | None:
@@ -75,3 +89,16 @@ def _plain(value: object) -> str | int | None:
     if isinstance(value, str):
         return "".join(c if c.isprintable() else " " for c in value[:TEXT_LIMIT])
     return value if isinstance(value, int) else None
+
+
+def _document(value: object) -> Json | None:
+    return _tamed(value, DEPTH) if isinstance(value, dict) else None
+
+
+def _tamed(value: Any, depth: int) -> Any:
+    """Lists and objects too, as many and as deep as a board has something to say."""
+    if isinstance(value, dict) and depth:
+        return {str(_plain(key)): _tamed(each, depth - 1) for key, each in list(value.items())[:ENTRIES]}
+    if isinstance(value, list) and depth:
+        return [_tamed(each, depth - 1) for each in value[:ENTRIES]]
+    return value if isinstance(value, float) and -1e9 < value < 1e9 else _plain(value)

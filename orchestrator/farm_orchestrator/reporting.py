@@ -217,6 +217,7 @@ def _run_facts(found: Stored) -> Json:
         "baseline": first.baseline,
         "preset": first.recipe.preset,
         "mode": first.points[0].mode,
+        "memory_limit": first.memory_limit,
         "seed": run.seed,
         "against": None,
         "git": run.facts["git"],

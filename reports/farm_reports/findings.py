@@ -34,6 +34,7 @@ class Name(StrEnum):
     CLOCK_CHANGED = "CLOCK_CHANGED"
     HOT_START = "HOT_START"
     INTERFERENCE = "INTERFERENCE"
+    MEMORY_NOT_LIMITED = "MEMORY_NOT_LIMITED"
 
 
 TEXTS = {
@@ -56,6 +57,7 @@ TEXTS = {
     Name.CLOCK_CHANGED: "The processor or the memory did not keep one clock.",
     Name.HOT_START: "The launches of a block did not begin at one temperature, or not near the board's idle one.",
     Name.INTERFERENCE: "Something else was using the processor during the slots.",
+    Name.MEMORY_NOT_LIMITED: "The board could not hold the memory limit of the launches.",
 }
 
 DO = {
@@ -78,6 +80,7 @@ DO = {
     Name.CLOCK_CHANGED: "Set a governor that keeps one clock, or a highest clock that the board can hold.",
     Name.HOT_START: "Let the board cool longer between launches: a preset with a cool-down, a fan, fewer boards in one case.",
     Name.INTERFERENCE: "Close what else runs on the board; the pairing within blocks removes what all variants shared.",
+    Name.MEMORY_NOT_LIMITED: "Read the figures as those of a run without --memory-limit; `farm doctor` says what the board lacks.",
 }
 
 

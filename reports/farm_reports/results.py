@@ -36,6 +36,7 @@ class Run(_Part):
     """`smallest_effect`: the smallest relative change that every valid comparison of the run would have called in 95 of
     100 such runs, from the noise it had: that of its noisiest comparison; null before it can be told. `promised_effect`:
     what was told before the start, from a board's own calibration, else from a typical board; each by board in `sight`.
+    `memory_limit`: bytes beyond which a launch was ended, on boards that can do that.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Run(_Part):
     smallest_effect: float | None
     promised_effect: float | None = None
     synthetic: bool = False
+    memory_limit: int | None = None
 
 
 class Counts(_Part):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from farm_agents import beside, firmware, sysfs
+from farm_agents import beside, devfreq, firmware, sysfs, thermal
 from farm_agents.sysfs import Sysfs
 
 POLICIES = "sys/devices/system/cpu/cpufreq"
@@ -114,12 +114,12 @@ def test_only_the_policies_of_the_measured_cpus_count_and_the_lowest_limit_is_to
      ("cpu-idle", True), ("pwm-fan", False), ("Fan", False), ("thermal-devfreq-0", False), ("TCC Offset", False)],
 )  # fmt: skip
 def test_a_fan_is_no_throttling(tmp_path: Path, kind: str, *, throttles: bool) -> None:
-    assert sysfs.cooling_state(tree(tmp_path, **cooler(0, kind, 2))) == (2 if throttles else None)
+    assert thermal.cooling_state(tree(tmp_path, **cooler(0, kind, 2))) == (2 if throttles else None)
 
 
 def test_the_strongest_cooling_counts(tmp_path: Path) -> None:
     found = tree(tmp_path, **cooler(0, "cpufreq-cpu0", 1), **cooler(1, "cpufreq-cpu4", 3), **cooler(2, "pwm-fan", 4))
-    assert sysfs.cooling_state(found) == 3
+    assert thermal.cooling_state(found) == 3
 
 
 @pytest.mark.parametrize(("said", "bits"), [("0\n", 0), ("50005", 0x50005), ("0x80008\n", 0x80008), ("broken", None)])
@@ -144,7 +144,7 @@ def test_a_pi_without_the_file_is_asked_through_its_program(
 
 def test_a_devfreq_clock_that_does_not_answer_is_left_out(tmp_path: Path) -> None:
     found = tree(tmp_path, **{"sys/class/devfreq/dmc/cur_freq": "528000000\n", "sys/class/devfreq/gpu/cur_freq": ""})
-    assert sysfs.devfreq_hz(found) == {"dmc": 528_000_000}
+    assert devfreq.clocks_hz(found) == {"dmc": 528_000_000}
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,12 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path, pyz: Path) -> None
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [bundle.NAME]
 
 
-def test_the_bundle_holds_every_module_in_order_and_nothing_else(pyz: Path) -> None:
+def test_the_bundle_holds_every_module_and_family_in_order_and_nothing_else(pyz: Path) -> None:
     import farm_agents
 
-    expected = {f"farm_agents/{path.name}" for path in Path(farm_agents.__file__).parent.glob("*.py")}
+    root = Path(farm_agents.__file__).parent
+    found = (*root.glob("*.py"), *root.glob("families/*.json"))
+    expected = {f"farm_agents/{path.relative_to(root)}" for path in found}
     with zipfile.ZipFile(pyz) as archive:
         names = archive.namelist()
         assert {entry.date_time for entry in archive.infolist()} == {bundle.EPOCH}

@@ -49,7 +49,7 @@ def counting(busy: tuple[int, int], us: int, swapped: int, transitions: tuple[in
     """A board's counters; `busy` in ticks."""
     return {
         "proc/stat": STAT.format(*busy),
-        "proc/vmstat": f"nr_free_pages 1\npswpin {swapped}\npswpout 5\n",
+        "proc/vmstat": f"nr_free_pages 1\npswpin {swapped}\npswpout {2 * swapped}\n",
         **pressure(us),
         **policy(0, "0 1", transitions[0]),
         **policy(2, "2 3", transitions[1]),
@@ -72,7 +72,7 @@ def test_what_passed_on_the_board_between_two_readings(tmp_path: Path) -> None:
     start, end = counting((100, 10), 5_000, 7, (40, 1)), counting((1_100, 510), 6_250, 9, (43, 100))
     facts = passed(tmp_path, start, end, [0, 1])
     assert facts["psi_cpu_some_us"] == 1_250
-    assert facts["swap_in_pages"] == 2
+    assert (facts["swap_in_pages"], facts["swap_out_pages"]) == (2, 4)
     assert facts["freq_transitions"] == 3
     assert facts["foreign_cpu_ns"] == 1_500 * TICK_NS - facts["cpu_ns"]
     assert [name for name in facts if name.endswith("_reason")] == []
@@ -167,3 +167,10 @@ def test_a_launch_reads_the_counters_of_the_tree_it_was_given(start: Start, tmp_
     assert isinstance(client.open(sysroot=str(sysroot)), wire.Hello)
     facts = client.launch(parts.mlp(tmp_path / "mlp.onnx"), parts.ones(tmp_path / "ones.npz")).done.facts
     assert (facts["freq_transitions"], facts["psi_cpu_some_us"], facts["foreign_cpu_ns"]) == (0, None, None)
+
+
+def test_what_a_board_swaps_to_is_told_by_device(tmp_path: Path) -> None:
+    head = "Filename                                Type            Size            Used            Priority\n"
+    rows = "/dev/zram0                              partition       553008          0               5\nodd line\n"
+    assert procfs.swaps(tree(tmp_path, **{"proc/swaps": head + rows})) == {"/dev/zram0": 553008 * 1024}
+    assert procfs.swaps(tree(tmp_path, **{"proc/swaps": ""})) == {}

@@ -114,7 +114,9 @@ def test_a_measure_launch_brings_samples_and_every_fact_or_the_reason_why_not(
         "temp_mc_end",
         "boot_id",
         *(f"canary_{part}_{when}_ns" for part in ("clock", "memory") for when in ("before", "after")),
-        *("psi_cpu_some_us", "foreign_cpu_ns", "swap_in_pages", "freq_transitions", "cooling_state_max"),
+        *("psi_cpu_some_us", "foreign_cpu_ns", "swap_in_pages", "swap_out_pages", "freq_transitions"),
+        *("cooling_state_max", "rss_run", "pss", "uss", "swap_pss", "nvmap_import", "nvmap"),
+        *("cgroup_peak", "cgroup_oom_kills"),
         *(f"{name}_{when}" for name in ("throttled_bits", "governor", "devfreq_hz") for when in ("start", "end")),
         *(f"freq_{limit}_khz_{when}" for limit in ("min", "max") for when in ("start", "end")),
     ]
@@ -126,7 +128,13 @@ def test_the_labs_stand_in_names_every_fact_of_a_real_launch(client: Client, mlp
     asked = json.loads(wire.encode(parts.job(mlp, client.board.push(ones))))
     truth = {**synthetic.TRUTH, "sleep_s": 0.0}
     said = [*synthetic.perform(synthetic.Launch(asked, truth, "vb001", "1"))][-1]["facts"]
-    own = {"boot_id", "onnxruntime_build"}  # of the supervisor, and of a build
+    own = {
+        "boot_id",
+        "sampler",
+        "onnxruntime_build",
+        "cgroup_peak",
+        "cgroup_oom_kills",
+    }  # of the supervisor, and of a build
     assert {name for name in real if not name.endswith("_reason")} - own <= said.keys()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from farm_agents import board, memory, sysfs
+from farm_agents import beside, board, cores, cpufreq, memory, survey, sysfs, thermal
 from farm_agents.sysfs import Sysfs
 
 CPU = "sys/devices/system/cpu"
@@ -39,7 +39,7 @@ def capacity(*values: int) -> dict[str, str]:
 
 def big(found: Sysfs, cpus: int) -> list[int]:
     allowed = list(range(cpus))
-    return sysfs.resolve("big", allowed, sysfs.capacities(found, allowed))
+    return cores.resolve("big", allowed, cores.capacities(found, allowed))
 
 
 def test_big_is_both_clusters_of_large_cores(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_favoured_cores_of_a_desktop_are_no_class_of_their_own(tmp_path: Path) -
 
 def test_big_counts_only_cpus_that_may_be_used(tmp_path: Path) -> None:
     found = tree(tmp_path, **capacity(530, 530, 1024, 1024))
-    assert sysfs.resolve("big", [0, 1, 2], sysfs.capacities(found, [0, 1, 2])) == [2]
+    assert cores.resolve("big", [0, 1, 2], cores.capacities(found, [0, 1, 2])) == [2]
 
 
 @pytest.mark.parametrize(("text", "cpus"), [("0-2,6", [0, 1, 2, 6]), ("3", [3]), ("0 1 2\n", [0, 1, 2]), ("", [])])
@@ -76,15 +76,15 @@ def test_cpu_lists_are_read_as_the_kernel_writes_them(text: str, cpus: list[int]
 @pytest.mark.parametrize("text", ["0-9", "", "two", "1-", "-1", "0x1", "0-99999999999"])
 def test_a_list_that_the_board_cannot_serve_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"this process may use|invalid literal"):
-        sysfs.resolve(text, [0, 1], {})
+        cores.resolve(text, [0, 1], {})
 
 
 def test_clock_and_governor_are_those_of_the_measured_cpus(tmp_path: Path) -> None:
     found = tree(
         tmp_path, **policy(0, "0 1", 1_800_000, 600_000), **policy(4, "4 5", 2_400_000, 2_208_000, "performance")
     )
-    assert (sysfs.freq_khz(found, [4, 5]), sysfs.governor(found, [4, 5])) == (2_208_000, "performance")
-    assert (sysfs.freq_khz(found, [0, 4]), sysfs.governor(found, [0, 4])) == (600_000, "performance+schedutil")
+    assert (cpufreq.freq_khz(found, [4, 5]), cpufreq.governor(found, [4, 5])) == (2_208_000, "performance")
+    assert (cpufreq.freq_khz(found, [0, 4]), cpufreq.governor(found, [0, 4])) == (600_000, "performance+schedutil")
 
 
 def test_the_temperature_is_the_hottest_zone_of_the_processor(tmp_path: Path) -> None:
@@ -95,25 +95,25 @@ def test_the_temperature_is_the_hottest_zone_of_the_processor(tmp_path: Path) ->
         **zone(2, "gpu-thermal", "90000\n"),
         **zone(10, "soc-thermal", "-256000\n"),
     )
-    assert sysfs.temp_mc(found) == 52_000
+    assert thermal.temp_mc(found) == 52_000
 
 
 def test_a_sensor_that_does_not_answer_is_a_reading_with_an_error(tmp_path: Path) -> None:
     found = tree(tmp_path, **zone(0, "cpu-thermal", ""), **policy(0, "0", 1_800_000))
-    said = {reading["source"]: (reading["value"], reading["error"]) for reading in sysfs.readings(found, 7)}
+    said = {reading["source"]: (reading["value"], reading["error"]) for reading in beside.readings(found, 7)}
     assert said == {"policy0.cur": (1_800_000, None), "zone.cpu-thermal": (None, "unreadable")}
 
 
 def test_degrees_of_old_kernels_are_made_millidegrees(tmp_path: Path) -> None:
-    assert sysfs.temp_mc(tree(tmp_path, **zone(0, "cpu", "48"))) == 48_000
+    assert thermal.temp_mc(tree(tmp_path, **zone(0, "cpu", "48"))) == 48_000
 
 
 def test_nothing_is_ever_written_to_the_tree(tmp_path: Path) -> None:
     found = tree(tmp_path, **policy(0, "0", 1_800_000), **zone(0, "cpu-thermal", "40000"), **capacity(1024))
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.rglob("*") if path.is_file()}
     board.facts(found, [0])
-    board.capabilities(found, [0])
-    sysfs.readings(found, 1)
+    survey.look(found.root, [0])
+    beside.readings(found, 1)
     assert before == {
         path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.rglob("*") if path.is_file()
     }

@@ -101,8 +101,8 @@ def test_a_healthy_fleet_has_no_fault(healthy: tuple[Path, Said]) -> None:
     assert said.code == 0
     assert {each["subject"] for each in said.found} == {"orchestrator", "vb001", "vb002", "vb003", "here", "fleet"}
     checks = [each["check"] for each in said.found if each["subject"] == "vb002"]
-    assert checks == ["reach", "system", "shell", "banner", "files", "clock", "base", "disk", "memory", "python", "runtime",
-                      "load", "governor", "temperature", "throttling", "supply", "pinning", "power"]  # fmt: skip
+    assert checks == ["reach", "system", "shell", "banner", "files", "clock", "base", "disk", "memory",
+                      "memory limit", "python", "runtime", "load", "governor", "temperature", "throttling", "supply", "pinning", "power"]  # fmt: skip
 
 
 def test_the_doctor_leaves_nothing_behind(healthy: tuple[Path, Said]) -> None:

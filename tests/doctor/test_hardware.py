@@ -89,6 +89,13 @@ def test_memory_is_told_before_it_runs_out(here: BoardFacts) -> None:
     assert states == [State.FAULT, State.WARNING, State.OK]
 
 
+def test_whether_a_launch_can_be_limited_is_told_and_no_fault(here: BoardFacts) -> None:
+    told = line(inside(here, memory_limit={"reason": "the kernel does not count memory"}), "memory limit")
+    assert (told.state, told.what) == (State.OK, "no launch can be limited: the kernel does not count memory")
+    assert line(inside(here, memory_limit={"reason": None}), "memory limit").what == "a launch can be limited"
+    assert all(each.check != "memory limit" for each in of_board(inside(here, memory_limit=None)))
+
+
 @pytest.mark.parametrize(("changes", "cause", "mend"), [
     ({"bits": 32, "arch": "arm", "machine": "aarch64"}, "32-bit userland", "64-bit image"),
     ({"libc": ("musl", (1, 2, 4))}, "musl", "glibc"),

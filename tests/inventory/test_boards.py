@@ -49,7 +49,7 @@ def test_all_fields_of_a_board_can_be_written_and_come_back() -> None:
         "host": "192.0.2.1", "user": "bench", "port": 2200, "key": "~/.ssh/k", "gateway": "me@jump:22,other",
         "agent": False, "proxy_command": "allow", "cipher": "aes128-ctr", "fingerprint": "SHA256:" + "A" * 43,
         "python": "/opt/py/bin/python3", "base": "~/bench", "sysroot": "/lab/root", "labels": {"site": "lab"},
-        "type": "pi5", "cpus": "0-3,6", "threads": 2, "provider": "XnnpackExecutionProvider", "runtime": "v19",
+        "type": "pi5", "cpus": "0-3,6", "threads": 2, "pin": "1800000", "provider": "XnnpackExecutionProvider", "runtime": "v19",
         "interference": "note", "local": False, "lab": True,
     }  # fmt: skip
     board = fleet(json.dumps({"boards": {"a": written}}))["a"]
@@ -57,8 +57,8 @@ def test_all_fields_of_a_board_can_be_written_and_come_back() -> None:
 
 
 def test_the_fields_of_later_work_are_unknown_keys() -> None:
-    found = problems("boards:\n  a: {pin: max}\n  b: {meter: x}\n  c: {power: y}\n")
-    assert [path for _, _, path, _ in found] == ["boards.a.pin", "boards.b.meter", "boards.c.power"]
+    found = problems("boards:\n  b: {meter: x}\n  c: {power: y}\n")
+    assert [path for _, _, path, _ in found] == ["boards.b.meter", "boards.c.power"]
 
 
 def test_what_is_not_written_has_a_default() -> None:
@@ -100,7 +100,7 @@ def test_labels_are_texts_however_yaml_reads_them() -> None:
         "host: -oProxyCommand=x", "host: 'a b'", 'host: "a\\nb"', "user: -l", "user: 'a;b'", "gateway: 'x y'",
         "python: -c", "python: 'py thon'", "python: $(x)", "base: /a/../b", "base: ../x", "base: ~root/x",
         "base: 'a;b'", "key: -x", "fingerprint: MD5:aa", "cpus: 3-1", "cpus: few", "sysroot: 'x y'", "runtime: a/b",
-        "cipher: -x", "proxy_command: ssh", "provider: 1x", "port: 0", "threads: 0", "base: '/a\n'",
+        "pin: sustained", "pin: 2GHz", "pin: 0", "cipher: -x", "proxy_command: ssh", "provider: 1x", "port: 0", "threads: 0", "base: '/a\n'",
     ],
 )  # fmt: skip
 def test_a_value_that_could_mean_something_to_a_shell_or_to_ssh_is_refused(field: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from farm_agents import board, health, sysfs
+from farm_agents import beside, board, cpufreq, health, survey, sysfs, thermal
 from farm_agents import record as recorder
 from farm_agents.sysfs import Sysfs
 from farm_lab import lab, outfit, profiles, record, tree
@@ -65,11 +65,11 @@ def test_every_name_has_a_profile_and_the_trees_of_real_boards_are_there() -> No
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_tree_is_whole_and_agrees_with_itself(tmp_path: Path, name: str) -> None:
     found = laid(tmp_path, name)
-    assert sorted(sysfs.policies(found)) == sorted(f"policy{number}" for number in POLICIES[name])
+    assert sorted(cpufreq.policies(found)) == sorted(f"policy{number}" for number in POLICIES[name])
     online = sysfs.cpu_list(found.text(f"{CPUS}/online") or "")
     if POLICIES[name]:
-        assert sorted(cpu for cpus in sysfs.policies(found).values() for cpu in cpus) == online
-    for policy, cpus in sysfs.policies(found).items():
+        assert sorted(cpu for cpus in cpufreq.policies(found).values() for cpu in cpus) == online
+    for policy, cpus in cpufreq.policies(found).items():
         folder = f"{CPUS}/cpufreq/{policy}"
         assert [file for file in USUAL if found.text(f"{folder}/{file}") is None] == []
         low, now, high = (numbers(found, f"{folder}/scaling_{which}_freq")[0] for which in ("min", "cur", "max"))
@@ -133,8 +133,8 @@ def test_a_lab_of_a_profile_recorded_by_the_command_is_the_same_lab_again(
 def test_the_agent_makes_something_of_every_adversarial_tree(tmp_path: Path, file: Path) -> None:
     found = laid(tmp_path, str(file))
     facts = board.facts(found, [0, 1])
-    reasons = [one["reason"] for one in board.capabilities(found, [0, 1]).values() if not one["ok"]]
-    seen: list[Any] = [sysfs.readings(found, 1), health.clocks(found, [0]), health.heat(found), health.supply(found)]
+    reasons = [one["reason"] for one in survey.look(found.root, [0, 1])["capabilities"].values() if not one["ok"]]
+    seen: list[Any] = [beside.readings(found, 1), health.clocks(found, [0]), health.heat(found), health.supply(found)]
     assert json.dumps([facts, health.power(found), *seen])
     assert all(reasons)
 
@@ -216,4 +216,4 @@ def test_a_tree_of_ones_own_is_a_profile(where: Places, tmp_path: Path) -> None:
     file.write_text("like pi4\n\nZ0/temp = 79000\n")
     known = lab.up(where, 1, options(profile=str(file)))
     assert known.boards[0].profile == "hot"
-    assert sysfs.temp_mc(Sysfs(str(where.board("vb001").sysroot))) == 79_000
+    assert thermal.temp_mc(Sysfs(str(where.board("vb001").sysroot))) == 79_000

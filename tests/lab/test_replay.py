@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import records_support as trees
-from farm_agents import board, health, sysfs
+from farm_agents import beside, board, health, survey, thermal
 from farm_agents.sysfs import Sysfs
 from farm_lab import lab, record, tree
 from farm_lab.places import LabError, Places
@@ -27,8 +27,8 @@ def discovered(root: Path) -> dict[str, Any]:
     facts = board.facts(found, ALLOWED)
     seen = {
         "facts": facts,
-        "capabilities": board.capabilities(found, ALLOWED),
-        "readings": sysfs.readings(found, 1),
+        **survey.look(found.root, ALLOWED),
+        "readings": beside.readings(found, 1),
         "health": [health.clocks(found, ALLOWED), health.heat(found), health.supply(found), health.power(found)],
     }
     return dict(json.loads(json.dumps(seen).replace(str(root), "ROOT")))
@@ -93,7 +93,10 @@ def test_a_lab_of_recorded_boards_shows_their_sensors(
 def test_what_could_not_be_read_cannot_be_read_again_by_anybody(tmp_path: Path) -> None:
     pi, orin, n100 = (trees.board(tmp_path / name, name) for name in ("pi5", "orin", "n100"))
     assert Sysfs(str(pi)).text(f"{trees.POLICY}0/cpuinfo_cur_freq") is None
-    assert dict(sysfs.zones(Sysfs(str(orin)))) == {"CPU-therm": 48_800, "GPU-therm": None}
+    assert {zone.kind: zone.temp_mc for zone in thermal.zones(Sysfs(str(orin)))} == {
+        "CPU-therm": 48_800,
+        "GPU-therm": None,
+    }
     railgated = orin / "sys/class/thermal/thermal_zone1/temp"
     assert os.access(railgated, os.R_OK)  # it may be opened
     (rapl,) = health.power(Sysfs(str(n100)))

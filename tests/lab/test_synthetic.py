@@ -99,9 +99,9 @@ def test_the_facts_are_those_of_the_real_runner() -> None:
         "hwm_load", "rss_load", "hwm_run", "peak_memory", "page_size", "n", "capped", "missed", "threads", "cpus",
         "providers", "options", "output_digest", "output_finite", "golden_sqnr_db", "golden_max_abs", "golden_exact",
         "python", "numpy", "onnxruntime", "governor", "freq_khz_start", "freq_khz_end", "temp_mc_start", "temp_mc_end",
-        "temp_mc_launch",
+        "rss_run", "pss", "uss", "swap_pss", "nvmap_import", "nvmap", "temp_mc_launch",
         "canary_clock_before_ns", "canary_clock_after_ns", "canary_memory_before_ns", "canary_memory_after_ns",
-        "psi_cpu_some_us", "foreign_cpu_ns", "swap_in_pages", "freq_transitions", "cooling_state_max",
+        "psi_cpu_some_us", "foreign_cpu_ns", "swap_in_pages", "swap_out_pages", "freq_transitions", "cooling_state_max",
         "throttled_bits_start", "throttled_bits_end", "governor_start", "governor_end", "devfreq_hz_start",
         "devfreq_hz_end", "freq_min_khz_start", "freq_min_khz_end", "freq_max_khz_start", "freq_max_khz_end",
     } <= facts.keys()  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from farm_agents import sysfs
+from farm_agents import beside, cores, cpufreq, thermal
 from farm_agents.sysfs import Sysfs
 from farm_lab import tree
 
@@ -20,19 +20,19 @@ def board(tmp_path: Path) -> Sysfs:
 
 
 def test_the_agent_finds_one_policy_of_all_cpus_at_full_clock(board: Sysfs) -> None:
-    assert sysfs.policies(board) == {"policy0": [0, 1, 2, 3]}
-    assert sysfs.freq_khz(board, [0]) == 2_400_000
-    assert sysfs.governor(board, [3]) == "schedutil"
-    assert sysfs.capacities(board, [0, 1]) == {0: 2_400_000, 1: 2_400_000}
+    assert cpufreq.policies(board) == {"policy0": [0, 1, 2, 3]}
+    assert cpufreq.freq_khz(board, [0]) == 2_400_000
+    assert cpufreq.governor(board, [3]) == "schedutil"
+    assert cores.capacities(board, [0, 1]) == {0: 2_400_000, 1: 2_400_000}
 
 
 def test_the_agent_finds_the_zone_and_its_temperature(board: Sysfs) -> None:
-    assert sysfs.zones(board) == [("cpu-thermal", 40_000)]
-    assert sysfs.temp_mc(board) == 40_000
+    assert [(zone.kind, zone.temp_mc) for zone in thermal.zones(board)] == [("cpu-thermal", 40_000)]
+    assert thermal.temp_mc(board) == 40_000
 
 
 def test_every_reading_of_the_agent_has_a_value(board: Sysfs) -> None:
-    readings = sysfs.readings(board, 1)
+    readings = beside.readings(board, 1)
     assert len(readings) == 2
     assert all(reading["error"] is None for reading in readings)
 
@@ -66,4 +66,4 @@ def test_making_a_tree_again_restores_it(tmp_path: Path) -> None:
     make(tmp_path, "vb001", 2)
     (tmp_path / "sys/devices/virtual/thermal/thermal_zone0/temp").write_text("broken")
     make(tmp_path, "vb001", 2)
-    assert sysfs.temp_mc(Sysfs(str(tmp_path))) == 40_000
+    assert thermal.temp_mc(Sysfs(str(tmp_path))) == 40_000

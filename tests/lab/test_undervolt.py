@@ -3,21 +3,18 @@
 import shutil
 from pathlib import Path
 
-from farm_lab import lab
+from farm_lab import faults, lab
 from farm_lab.places import Places
 from lab_support import options
 from run_support import DIGITS, QUICK, Desk
 
-FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 SEEN = "get_throttled 0x50005 before, 0x50005 after the slot"
 
 
 def test_a_run_gives_up_the_starved_board_and_says_what_mends_it(where: Places, tmp_path: Path) -> None:
     models = [Path(shutil.copyfile(DIGITS / "int8.onnx", tmp_path / f"{name}.onnx")) for name in ("base", "other")]
-    lab.up(where, 1, options())
-    low = where.board("vb001").sysroot / FIRMWARE
-    low.parent.mkdir(parents=True)
-    low.write_text("50005\n")
+    lab.up(where, 1, options(profile="pi4"))
+    faults.strike(where, "vb001", "undervoltage")
     desk = Desk(tmp_path)
     said = desk.farm("run", *models, "--inventory", where.inventory, *QUICK, "--json")
     assert said.code == 4, said.err

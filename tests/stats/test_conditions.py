@@ -249,3 +249,9 @@ def test_doubtful_blocks_that_count_are_told_once_with_the_first_of_them() -> No
     told = "rpi5: noted in 5 blocks, which count all the same. Block 12: 12 ms. Block 13: 13 ms. Block 14: 14 ms."
     assert [f.text for f in results.findings] == [f"{told} And 2 more in launches.parquet."]
     assert "CLOCK_CHANGED" not in {f.name for each in results.cells for f in each.findings}
+
+
+def test_pages_that_are_swapped_out_are_noted() -> None:
+    told = named(of({"swap_out_pages": 12} for _ in range(8)))
+    assert told["INTERFERENCE"] == "Pages swapped out on the board: 12."
+    assert "INTERFERENCE" not in named(of({"swap_out_pages": 12 if i < 3 else 0} for i in range(8)))

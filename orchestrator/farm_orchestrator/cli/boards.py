@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm_orchestrator.cli import hardware
 from farm_orchestrator.cli.bootstrap import bootstrap
 from farm_orchestrator.cli.calibrate import calibrate, document, in_words
+from farm_orchestrator.cli.tune_script import tune_script
 from farm_orchestrator.errors import BoardError, UsageError
 from farm_orchestrator.model import Json
 
@@ -39,6 +41,7 @@ def boards() -> None:
 
 boards.add_command(bootstrap)
 boards.add_command(calibrate)
+boards.add_command(tune_script)
 
 
 @boards.command("ls")
@@ -72,6 +75,9 @@ def probe(select: str | None, inventory: Path | None, file: Path | None, *, as_j
     rows = [(f["name"], f["model"] or f["arch"], f["python"], f["onnxruntime"] or "missing", str(f["cpus"]))
             for f in found if not f["error"]]  # fmt: skip
     _print(found if as_json else None, ("board", "model", "python", "onnxruntime", "cpus"), rows)
+    if not as_json:
+        for line in [line for one in found for line in hardware.in_words(one)]:
+            click.echo(_plain(line))
     for one in found:
         if one["error"]:
             click.echo(f"{one['name']}: {_plain(one['error'])}", err=True)

@@ -6,7 +6,7 @@ import re
 import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,16 +43,21 @@ class Group:
 @click.command()
 @click.argument("boards", nargs=-1, metavar="[BOARD]...")
 @INVENTORY
+@click.option(
+    "--sampler-cost", is_flag=True, help="Measure what reading clocks and heat costs a launch; takes minutes."
+)
 @JSON
-def doctor(boards: tuple[str, ...], inventory: Path | None, *, as_json: bool) -> int:
+def doctor(boards: tuple[str, ...], inventory: Path | None, *, sampler_cost: bool, as_json: bool) -> int:
     """Say what stands in the way of a run, on this machine and on the boards; exit 4 on a fault.
 
     BOARD is as in `farm run --boards`; without one every board of the inventory is looked at. Nothing is changed
-    anywhere. A warning does not change the exit code.
+    anywhere. A warning does not change the exit code. With --sampler-cost nothing is looked at: the boards that are named,
+    or this machine, run some forty short launches, with the sampler and without it in turns.
     """
     from farm_orchestrator.doctor import State
 
-    groups = _look(",".join(boards) or None, inventory)
+    select = ",".join(boards) or None
+    groups = _cost(select, inventory) if sampler_cost else _look(select, inventory)
     found = _print_json(groups) if as_json else _print(groups)
     return INFRASTRUCTURE if any(each.state == State.FAULT for each in found) else 0
 
@@ -72,6 +77,17 @@ def _look(select: str | None, inventory: Path | None) -> Iterator[Group]:
     yield Group(of_farm(farm_facts.look(settings, listed, began)))
     if not isinstance(listed, FarmError):
         yield from (Group(found, len(listed) > SHORT) for found in of_boards(listed, settings.home))
+
+
+def _cost(select: str | None, inventory: Path | None) -> Iterator[Group]:
+    """Of the boards that are named, one after the other; without a name of this machine."""
+    from farm_orchestrator import config
+    from farm_orchestrator.doctor import sampler_cost
+
+    settings = config.load(inventory=inventory)
+    chosen = settings if select is not None else replace(settings, inventory=None)
+    for board in config.boards(chosen, select):
+        yield Group([sampler_cost.look(board.to_json(), settings.home)])
 
 
 def _listed(settings: Settings, select: str | None) -> tuple[Json, ...] | FarmError:

@@ -45,6 +45,13 @@ def lab() -> None:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chance of synthetic times.")
 @click.option("--level", type=click.Choice(["auto", "0", "1"]), default="auto", show_default=True,
               help="0: plain folders; 1: own hostname, processes and /sys where the kernel allows it.")  # fmt: skip
+@click.option("--physics", is_flag=True, help="Boards heat, throttle and slow down as their load wants it.")
+@click.option(
+    "--time-scale", type=click.FloatRange(0.1, 1000), metavar="X", help="Heat X times as fast; with --physics."
+)
+@click.option("--cores", type=click.FloatRange(0.05, 64), metavar="C",
+              help="CPUs of this machine that a board is worth at its highest clock; with --physics.  [1]")  # fmt: skip
+@click.option("--exact", is_flag=True, help="Sensors without noise, silicon without spread; with --physics.")
 @click.option("--disk", metavar="SIZE", help="A disk of that size (60MB) for each board, in memory; needs level 1.")
 @click.option("--proxy", is_flag=True, help="Put the chaos proxy in front of every board.")
 @click.option("--bare-sshd", is_flag=True, help="No ClientAlive*, as on most boards.")
@@ -61,6 +68,7 @@ def up(count: int, folder: Path | None, *, as_json: bool, **options: Any) -> Non
     if as_json:
         click.echo(_json(places, state, {board.name: True for board in state.boards}, disks(places, state)))
     else:
+        _contended(state)
         click.echo(f"{_counted(len(state.boards))} at level {state.options.level}. Try:")
         click.echo(f"  farm boards probe --inventory {_shown(places.inventory)}")
 
@@ -74,6 +82,51 @@ def down(folder: Path | None) -> None:
 
         was = stop(_places(folder))
     click.echo("The lab is gone." if was else "There is no lab.", err=True)
+
+
+class Faults(click.Command):
+    """Its help ends on what can be done to a board."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from farm_lab.faults import FAULTS
+
+        del ctx
+        with formatter.section("Faults"):
+            formatter.write_dl([(f"{name} {fault.argument or ''}", fault.text) for name, fault in FAULTS.items()])
+
+
+@lab.command("break", cls=Faults, context_settings={"ignore_unknown_options": True})  # of a clock: -1000d
+@click.argument("name")
+@click.argument("fault")
+@click.argument("argument", required=False)
+@click.option("--for", "for_s", type=float, metavar="SECONDS",
+              help="Undo it after that time, whatever becomes of this command.")  # fmt: skip
+@FOLDER
+def break_board(name: str, fault: str, argument: str | None, for_s: float | None, folder: Path | None) -> None:
+    """Break the board NAME, or mend it.
+
+    FAULT is one of those below. `heal` undoes all of the board's faults, `power-on` and `link-heal` the one they are
+    named for.
+    """
+    with _mendable():
+        from farm_lab import faults
+
+        places = _places(folder)
+        if fault in faults.CURES:
+            _no_more(fault, argument, for_s)
+            done = [one.fault for one in faults.cure(places, name, fault)]
+            said = f"{name}: {', '.join(done)} undone." if done else f"{name} had no fault."
+        else:
+            faults.strike(places, name, fault, argument, for_s)
+            said = f"{name}: {fault}{f' for {for_s:g} s' if for_s else ''}."
+    click.echo(said, err=True)
+
+
+def _no_more(cure: str, argument: str | None, for_s: float | None) -> None:
+    from farm_orchestrator.errors import UsageError
+
+    if argument is not None or for_s is not None:
+        raise UsageError(f"{cure} undoes what there is; nothing follows it", mend=f"farm lab break NAME {cure}")
 
 
 @lab.command()
@@ -93,17 +146,41 @@ def status(folder: Path | None, *, as_json: bool) -> None:
     elif state is None:
         click.echo("There is no lab. Start one: farm lab up -n 3", err=True)
     else:
-        click.echo("\n".join(_lines(state, answers, found)) or "The lab was never finished. Mend it: farm lab up")
+        click.echo(
+            "\n".join(_lines(places, state, answers, found)) or "The lab was never finished. Mend it: farm lab up"
+        )
 
 
-def _lines(state: State, answers: dict[str, bool], disks: dict[str, Disk | None]) -> Iterator[str]:
+def _lines(places: Places, state: State, answers: dict[str, bool], disks: dict[str, Disk | None]) -> Iterator[str]:
+    from farm_lab.journal import standing
+    from farm_lab.lab import weather
     from farm_reports.judge.words import size
 
+    skies = weather(places, state)
     for board in state.boards:
         disk = disks.get(board.name)
         room = f"  {size(disk.free)} free of {size(disk.size)}" if disk else ""
+        broken = "".join(f"  {fault.fault}" for fault in standing(places, board.name))
         state_of = "up" if answers[board.name] else "down"
-        yield f"{board.name}  127.0.0.1:{board.address}  {board.profile}  {state_of}{room}"
+        sky = _sky(skies.get(board.name))
+        yield f"{board.name}  127.0.0.1:{board.address}  {board.profile}  {state_of}{sky}{room}{broken}"
+
+
+def _contended(state: State) -> None:
+    """Clocks are fair only while the machine has what the boards are worth."""
+    import os
+
+    worth, there = len(state.boards) * state.options.cores, len(os.sched_getaffinity(0))
+    if state.options.physics and state.options.load == "real" and worth > there:
+        click.echo(f"Contended: the boards are worth {worth:g} CPUs and this machine has {there}.", err=True)
+
+
+def _sky(weather: dict[str, Any] | None) -> str:
+    """Clock and temperature, where the board has any."""
+    if weather is None:
+        return ""
+    clock = f"  {weather['khz'] / 1000:.0f} MHz" if "khz" in weather else ""
+    return f"{clock}  {weather['temp_mc'] / 1000:.1f} °C"
 
 
 @contextmanager
@@ -142,9 +219,20 @@ def _options(options: dict[str, Any]) -> Any:
         level=level.choose(options["level"], disk),
         disk=disk,
         profile=_profile(options["profile"], mix=options["mix"]),
+        **_physics(options),
         proxy=options["proxy"],
         heartbeat=not options["bare_sshd"],
     )
+
+
+def _physics(options: dict[str, Any]) -> dict[str, Any]:
+    from farm_orchestrator.errors import UsageError
+
+    given = {name: options[name] for name in ("time_scale", "cores", "exact") if options[name]}
+    if given and not options["physics"]:
+        option = next(iter(given)).replace("_", "-")
+        raise UsageError(f"--{option} is about the physics of the boards", mend="add --physics")
+    return {"physics": options["physics"], **given}
 
 
 def _profile(word: str | None, *, mix: bool) -> str:
@@ -178,8 +266,14 @@ def _json(places: Places, state: State | None, answers: dict[str, bool], disks: 
     import dataclasses
     import json
 
+    from farm_lab.journal import standing
+    from farm_lab.lab import weather
+
+    skies = weather(places, state) if state else {}
     boards = [
         {"name": b.name, "port": b.address, "profile": b.profile, "up": answers[b.name],
+         "faults": [fault.fault for fault in standing(places, b.name)],
+         **({"weather": skies.get(b.name)} if state and state.options.physics else {}),
          "disk": dataclasses.asdict(disk) if (disk := disks.get(b.name)) else None}
         for b in (state.boards if state else ())
     ]  # fmt: skip

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm_orchestrator.cli.sizes import memory
 from farm_orchestrator.cli.times import length, moment
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import BURST, MODES, PRESETS
+from farm_orchestrator.model import BURST, MODES, PIN_PATTERN, PRESETS
 
 if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
@@ -23,6 +25,14 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
     if any(not part.strip().isdigit() or int(part) < 1 for part in parts):
         raise click.BadParameter(f"{text!r} is no list of thread counts; write them like 1,2,4")
     return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _pin(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """A word, or a clock in kHz as the kernel counts."""
+    del ctx, param
+    if text is None or re.fullmatch(PIN_PATTERN, text):
+        return text
+    raise click.BadParameter(f"{text!r} is none of max, stock and a clock in kHz; write 1800 MHz as 1800000")
 
 
 @click.command(short_help="Measure variants on boards and say what to ship.")
@@ -53,6 +63,15 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
 @click.option("--until", callback=moment, metavar="06:00", help="The same, by its end.")
 @click.option("--threads", callback=_threads, metavar="LIST", help="Sweep thread counts, e.g. 1,2,4.")
 @click.option("--pace-hz", type=click.FloatRange(0.01, 10000.0), metavar="F", help="Call at this rate, not in a loop.")
+@click.option(
+    "--pin", callback=_pin, metavar="max|stock|KHZ", help="Hold this clock during launches.  [the boards', else stock]"
+)
+@click.option(
+    "--memory-limit",
+    callback=memory,
+    metavar="SIZE",
+    help="End a launch that takes more (180MB), where the board can; limits: peak_memory judges instead.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Order of the blocks.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Copy the outputs there.")
 @click.option("--name", metavar="TEXT", help="A label for the run.")

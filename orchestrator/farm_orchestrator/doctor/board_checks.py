@@ -133,6 +133,14 @@ def memory(facts: BoardFacts) -> Answer | None:
     return ok(left)
 
 
+def memory_limit(facts: BoardFacts) -> Answer | None:
+    """Whether `--memory-limit` would hold; a run goes on without it."""
+    seen = facts.inside.memory_limit if facts.inside else None
+    if seen is None:
+        return None
+    return ok("a launch can be limited" if seen.reason is None else f"no launch can be limited: {seen.reason}")
+
+
 def python(facts: BoardFacts) -> Answer | None:
     if facts.scan is None:
         return None
@@ -284,6 +292,7 @@ CHECKS: tuple[Check, ...] = (
     ("base", base),
     ("disk", disk),
     ("memory", memory),
+    ("memory limit", memory_limit),
     ("python", python),
     ("runtime", runtime),
     ("load", load),

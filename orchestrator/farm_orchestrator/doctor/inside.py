@@ -58,6 +58,12 @@ class Sensor(Part):
     readable: bool
 
 
+class MemoryLimit(Part):
+    """`reason`: why no launch can be limited; None: rights speak for it."""
+
+    reason: str | None
+
+
 class Runtime(Part):
     """Versions and providers, or an error and how the process ended that tried it."""
 
@@ -79,6 +85,7 @@ class Inside(Part):
     heat: Heat | None = None
     supply: Supply | None = None
     power: list[Sensor] | None = None
+    memory_limit: MemoryLimit | None = None
     runtime: Runtime | None = None
 
 

@@ -64,7 +64,7 @@ def make_plan(
             run=run, board=board, points=laid.points[str(board["name"])], variants=tuple(variants), recipe=recipe,
             seed=seed, baseline=baseline, agent=agent, floor=floor, planned_blocks=laid.planned, max_blocks=laid.most,
             limits=wish.limits, screen_blocks=short, gated=laid.gated, confirms=laid.confirms, time_s=wish.time_s,
-            until=wish.until,
+            until=wish.until, memory_limit=wish.memory_limit,
             calibrations=tuple(each.to_json() for each in known.get(str(board["name"]), ())),
         )
         for board in boards
@@ -101,6 +101,7 @@ def plan_document(plan: Plan) -> Json:
         "seed": first.seed,
         "baseline": first.baseline,
         "mode": first.mode,
+        "memory_limit": first.memory_limit,
         "recipe": first.recipe.to_json(),
         "planned_blocks": first.planned_blocks,
         "max_blocks": first.max_blocks,

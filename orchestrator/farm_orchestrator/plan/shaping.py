@@ -20,9 +20,10 @@ GATED_AS = (
 
 @dataclass(frozen=True)
 class Wish:
-    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts.
+    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts; `pin`: instead of theirs.
 
     `time_s`: the time on each board; `until`: its end, in seconds since the epoch.
+    `memory_limit`: bytes beyond which a launch is ended.
     """
 
     recipe: Recipe
@@ -33,6 +34,8 @@ class Wish:
     time_s: float | None = None
     until: float | None = None
     mode: str = BURST
+    pin: str | None = None
+    memory_limit: int | None = None
 
     def given_s(self, now: float) -> float | None:
         """The time on each board from now on; None where none was given."""
@@ -57,7 +60,7 @@ class Shape:
 def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: str) -> Shape:
     """The shape of a plan for the variants `names`. Raises UsageError where no verdict can come of it."""
     bounds = read_limits(wish.limits, wish.recipe)
-    at = {str(board["name"]): points(board, wish.threads, wish.pace_hz, wish.mode) for board in boards}
+    at = {str(board["name"]): points(board, wish.threads, wish.pace_hz, wish.mode, wish.pin) for board in boards}
     confirms = _confirms(wish.recipe, wish.max_blocks)
     cells, ship = sum(map(len, at.values())), shipped(wish.limits.ship, names, baseline)
     gated = gated_comparisons(bounds, ship, cells, confirms=confirms)
@@ -66,9 +69,13 @@ def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: st
 
 
 def points(
-    board: Json, threads: Sequence[int] = (), pace_hz: float | None = None, mode: str = BURST
+    board: Json,
+    threads: Sequence[int] = (),
+    pace_hz: float | None = None,
+    mode: str = BURST,
+    pin: str | None = None,
 ) -> tuple[Point, ...]:
-    """The points of a board: its own settings; thread counts of the command line override its own."""
+    """The points of a board: its own settings; thread counts and the pin of the command line override its own."""
     plain = Point()
     cpus = board.get("cpus") or plain.cpus
     return tuple(
@@ -77,6 +84,7 @@ def points(
             runtime=board.get("runtime") or plain.runtime,
             cpus=cpus if isinstance(cpus, str) else ",".join(map(str, cpus)),
             threads=count,
+            pin=pin or board.get("pin") or plain.pin,
             mode=mode,
             pace_hz=pace_hz,
         )

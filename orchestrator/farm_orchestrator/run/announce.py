@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm_orchestrator.plan import duration
+from farm_reports.judge.words import size
 
 if TYPE_CHECKING:
     from farm_orchestrator.model import Part
@@ -20,7 +21,13 @@ def title(prepared: Prepared) -> str:
 
 def announce(prepared: Prepared) -> tuple[str, ...]:
     """Preset, blocks, estimate, the smallest effect, what was assumed and what was refused."""
-    return (_shape(prepared), *_confirming(prepared.plan), *_assumed(prepared), *_refused(prepared))
+    return (
+        _shape(prepared),
+        *_limited(prepared.plan.parts[0]),
+        *_confirming(prepared.plan),
+        *_assumed(prepared),
+        *_refused(prepared),
+    )
 
 
 def _shape(prepared: Prepared) -> str:
@@ -43,6 +50,12 @@ def _time(plan: Plan) -> str:
     if plan.given_s is not None:
         return f"about {planned}{most} of the {duration(plan.given_s)} given"
     return f"about {planned}{f' to {longest}' if longest != planned else ''}{most}"
+
+
+def _limited(part: Part) -> tuple[str, ...]:
+    if part.memory_limit is None:
+        return ()
+    return (f"a launch that takes more than {size(part.memory_limit)} of memory is ended, where the board can do that",)
 
 
 def _confirming(plan: Plan) -> tuple[str, ...]:

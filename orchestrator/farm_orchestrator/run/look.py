@@ -58,7 +58,7 @@ def _wish(request: Request, limits: Limits) -> Wish:
     """At whichever preset."""
     return Wish(
         recipe_of(TRIED[0], request.mode), limits, request.max_blocks, request.threads, request.pace_hz,
-        request.time_s, request.until, request.mode,
+        request.time_s, request.until, request.mode, request.pin, request.memory_limit,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ class Request:
 
     `time_s`: the time for each board; `until`: its end, in seconds since the epoch. With either of them `preset`, where
     it is given, is the only one that is tried.
+    `memory_limit`: bytes beyond which a launch is ended.
     """
 
     paths: tuple[Path, ...]
@@ -40,6 +41,8 @@ class Request:
     until: float | None = None
     preset: str | None = None
     mode: str = BURST
+    memory_limit: int | None = None
+    pin: str | None = None
 
     @property
     def timed(self) -> bool:

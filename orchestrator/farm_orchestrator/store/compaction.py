@@ -27,7 +27,9 @@ FACTS: dict[str, str] = {
     **dict.fromkeys(("slot_t0_ns", "slot_t1_ns", "cpu_ns", "wall_ns", "run_queue_ns", "missed", "threads"), "int64"),
     **dict.fromkeys(("nvcsw", "nivcsw", "minflt", "majflt", "page_size"), "int64"),
     **dict.fromkeys(("rss_import", "hwm_load", "rss_load", "hwm_run", "peak_memory"), "int64"),
-    **dict.fromkeys(("capped", "output_finite", "golden_exact"), "bool"),
+    **dict.fromkeys(("rss_run", "pss", "uss", "swap_pss", "nvmap", "swap_in_pages", "swap_out_pages"), "int64"),
+    **dict.fromkeys(("memory_limit", "cgroup_peak", "cgroup_oom_kills"), "int64"),
+    **dict.fromkeys(("memory_limit_held", "capped", "output_finite", "golden_exact"), "bool"),
     **dict.fromkeys(("output_digest", "python", "numpy", "onnxruntime", "governor"), "string"),
 }
 TEXTS = ("board", "variant", "sha256", "point", "kind", "state", "reason", "outcome", "dropped", "boot_id", "file")

@@ -11,6 +11,7 @@ from farm_reports.judge.cells import judged
 from farm_reports.judge.drops import drops
 from farm_reports.judge.fleet import fleet
 from farm_reports.judge.gates import gates
+from farm_reports.judge.pinned import pin_of
 from farm_reports.judge.sentences import headline, sentence
 from farm_reports.judge.ship import ship
 from farm_reports.judge.sight import sights, smallest
@@ -31,7 +32,7 @@ def results(tables: Tables) -> Results:
     word = verdict.run([gate.verdict for gate in gated], len(measured), tables.min_boards)
     heading = headline(case, ships, cells)
     seen = sights(case, cells)
-    boards = [_board(board, seen.get(board.name)) for board in tables.boards]
+    boards = [_board(board, seen.get(board.name), pin_of(tables, board.name)) for board in tables.boards]
     return Results(
         run=_run(case, seen.values()),
         verdict=word,
@@ -74,13 +75,13 @@ def _counted(case: Case, cell: Cell) -> str | None:
     return cell.versus_baseline.verdict if cell.versus_baseline else "invalid"
 
 
-def _board(record: BoardRecord, sight: Sight | None) -> Board:
+def _board(record: BoardRecord, sight: Sight | None, pin: Pin) -> Board:
     facts = record.facts
     return Board(
         name=record.name,
         **{name: _text(facts.get(name)) for name in ("model", "arch", "kernel", "python", "onnxruntime", "agent")},
         fingerprint=record.fields.get("fingerprint"),
-        pin=Pin(wanted="stock", held=False, reason="clocks are observed, not set"),
+        pin=pin,
         capabilities={name: told for name, told in _items(facts.get("capabilities")) if isinstance(told, dict)},
         reason=record.reason,
         lab=bool(record.fields.get("lab")),

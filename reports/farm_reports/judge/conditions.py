@@ -79,7 +79,7 @@ def _falling(said: Sequence[Readings], calibration: Calibration) -> Iterator[str
 
 
 def _other_work(said: Sequence[Readings], calibration: Calibration) -> Iterator[Json]:
-    text = " ".join([*_signs(said), *_memory(said, calibration)])
+    text = " ".join([*_signs(said), *_swapped_out(said), *_memory(said, calibration)])
     if text:
         yield {"name": Name.INTERFERENCE, "text": text}
 
@@ -89,6 +89,13 @@ def _signs(said: Sequence[Readings]) -> Iterator[str]:
         level = _median(said, sign.read)
         if level is not None and level > _bound(sign, said):
             yield f"{sign.what}: {sign.text(level)}."
+
+
+def _swapped_out(said: Sequence[Readings]) -> Iterator[str]:
+    """It took no time of the slot, as a page that comes back does, but the board was short of memory."""
+    pages = _median(said, lambda one: one.amount("swap_out_pages"))
+    if pages:
+        yield f"Pages swapped out on the board: {pages:.0f}."
 
 
 def _bound(sign: Sign, said: Sequence[Readings]) -> float:

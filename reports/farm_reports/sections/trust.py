@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from farm_reports import figures
+from farm_reports.findings import Name
 from farm_reports.meanings import MODE
 from farm_reports.results import Board, Cell
 from farm_reports.sections import calibration, confirmation, effect
@@ -94,8 +95,16 @@ def _statements(view: View) -> Iterator[tuple[str, str]]:
             "Intervals come from launches, each a fresh process, paired in blocks with the baseline; never from iterations.",
         )
         yield from (("Confirmation", text) for text in confirmation.statements(view.results))
+    if view.results.run.memory_limit is not None:
+        yield "Memory", _limited(view.results.run.memory_limit, view.results.cells)
     yield "Launches", _launches(view.results.cells)
     yield "Clocks", _clocks(view.results.boards)
+
+
+def _limited(limit: int, cells: Sequence[Cell]) -> str:
+    text = f"A launch that took more than {figures.memory(limit)} was ended (--memory-limit)"
+    free = sorted({cell.board for cell in cells for found in cell.findings if found.name == Name.MEMORY_NOT_LIMITED})
+    return f"{text}, but not on {listed(free)}, which could not do that." if free else f"{text}."
 
 
 def _launches(cells: Sequence[Cell]) -> str:

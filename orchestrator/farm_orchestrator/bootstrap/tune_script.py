@@ -1,0 +1,47 @@
+"""What an administrator runs on a board so that its clocks may be held: a script with every file in it, to be read first."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from farm_orchestrator.bundle import PACKAGE
+from farm_orchestrator.errors import StoreError
+
+PROGRAM = "/usr/local/libexec/farm-tune"
+SHEBANG = "#!/usr/bin/python3 -I\n"
+PLACES = {
+    "farm-lease.socket": (0o644, "/etc/systemd/system/farm-lease.socket"),
+    "farm-lease@.service": (0o644, "/etc/systemd/system/farm-lease@.service"),
+    "farm-restore.service": (0o644, "/etc/systemd/system/farm-restore.service"),
+    "farm-tune.conf": (0o644, "/etc/tmpfiles.d/farm-tune.conf"),
+    "60-farm.rules": (0o644, "/etc/udev/rules.d/60-farm.rules"),
+    "farm-tune.sudoers": (0o440, "/etc/sudoers.d/farm-tune"),
+}
+END = "END_OF_FILE"
+
+
+def tune_script() -> str:
+    """A shell script; it needs nothing but a POSIX shell, and python3 at run time."""
+    package = _package()
+    program = SHEBANG + (package / "tune.py").read_text(encoding="utf-8")
+    parts = [_put(0o755, PROGRAM, program)]
+    parts += [_put(mode, place, _unit(package, name)) for name, (mode, place) in PLACES.items()]
+    return _unit(package, "install.sh").replace("@FILES@\n", "\n".join(parts))
+
+
+def _put(mode: int, place: str, text: str) -> str:
+    """A quoted here-document: the shell looks at nothing in it."""
+    return f"put {mode:o} '{place}' <<'{END}'\n{text.rstrip()}\n{END}\n"
+
+
+def _unit(package: Path, name: str) -> str:
+    return (package / "units" / name).read_text(encoding="utf-8")
+
+
+def _package() -> Path:
+    """Found without importing one of its modules."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise StoreError(f"the package {PACKAGE} is not installed", mend="install benchfarm again")
+    return Path(spec.submodule_search_locations[0])
