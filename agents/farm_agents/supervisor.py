@@ -2,15 +2,14 @@
 
 import os
 import select
-import signal
 import sys
 import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import Any, List, NoReturn, Optional, Sequence
+from typing import List, Optional, Sequence
 
-from farm_agents import board, child, cores, knobs, limit, place, room, sampling, settle, spec, thermal
+from farm_agents import board, child, cores, knobs, limit, outset, place, room, sampling, settle, spec, thermal
 from farm_agents.greeting import Opened, greet
 from farm_agents.lines import LineReader, LineWriter, Log
 from farm_agents.pin import Pinning
@@ -40,10 +39,10 @@ LEASE_MORE_S = 60.0  # beyond the deadline of a launch, should this agent be sto
 
 def main(stand_in: Optional[str]) -> int:
     """Speaks the wire until the orchestrator goes. `stand_in`: a program to run instead of the runner."""
-    leave_on_signals()
-    own_group()
+    outset.leave_on_signals()
+    outset.own_group()
     reader, writer, log = LineReader(0), LineWriter(1), Log(2)
-    opened = greet(reader, writer, commands(stand_in))
+    opened = greet(reader, writer, outset.commands(stand_in))
     if opened is None:
         return 0
     agent = Agent(opened, reader, writer, log, sampling.command(stand_in))
@@ -59,31 +58,6 @@ def main(stand_in: Optional[str]) -> int:
     finally:
         agent.close()
     return 0
-
-
-def leave_on_signals() -> None:
-    """A polite end takes the same way out as the end of stdin."""
-    for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(name, _leave)
-
-
-def _leave(number: int, frame: Any) -> NoReturn:
-    del frame
-    sys.exit(128 + number)
-
-
-def own_group() -> None:
-    """Whoever evicts this agent kills its process group, which must hold nobody else."""
-    if os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
-
-
-def commands(stand_in: Optional[str]) -> "tuple[List[str], Optional[List[str]]]":
-    """How to start a runner, and how to ask for the runtime (a stand-in has none)."""
-    if stand_in is not None:
-        return [stand_in, "runner"], None
-    here = [sys.executable, "-I", os.path.abspath(sys.argv[0])]
-    return [*here, "runner"], [*here, "probe"]
 
 
 class Agent:
