@@ -2,19 +2,23 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from farm_lab import level, places
+from farm_lab import level, places, usage
 from farm_lab.places import Places
 from farm_lab.sshd import HOST, login
 from farm_lab.state import Options, State
 
 DEADLINE_S = 60.0
+SPIN = "while True: sum(range(10000))"
 LEVELS = [0, 1] if level.why_not() is None else [0]
 
 
@@ -42,6 +46,24 @@ def inventory(where: Places) -> dict[str, dict[str, Any]]:
     """By a reader of its own: each line is a JSON string, a colon and a JSON object."""
     lines = [line.strip() for line in where.inventory.read_text().splitlines() if line.startswith("  ")]
     return {json.loads(name): json.loads(fields) for name, fields in (line.split(": ", 1) for line in lines)}
+
+
+@contextmanager
+def spinning(where: Places, known: State) -> Iterator[int]:
+    """The pid of a process of the board that works without end and looks like the agent's runner."""
+    with ThreadPoolExecutor(1) as pool:
+        command = f"exec {known.options.python} -I -c '{SPIN}' runner"
+        job = pool.submit(ssh, where, known, "vb001", command)
+        listener = known.boards[0].process
+        wait_for(lambda: usage.look(listener, b"?").runner is not None, "the runner")
+        pid = usage.look(listener, b"?").runner
+        assert pid is not None
+        try:
+            yield pid
+        finally:
+            with suppress(ProcessLookupError):  # its board lost its power
+                os.kill(pid, signal.SIGKILL)
+            job.result()
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -1,19 +1,24 @@
 """A board's clocks as a tree of files, and the two ends of a lease on them."""
 
+import atexit
+import functools
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from agents_support import PATIENCE_S, alive, wait_for
-from farm_agents import tune
+from agents_support import PATIENCE_S, Client, Launch, alive, script, wait_for
+from farm_agents import wire
 from farm_lab import tree as trees
+from farm_orchestrator.bootstrap.tune_script import program
 
 CPUFREQ = "sys/devices/system/cpu/cpufreq"
 POLICY = f"{CPUFREQ}/policy0"
@@ -24,6 +29,21 @@ SLOW = {GOVERNOR: "performance", LOW: "1000000", HIGH: "1000000"}
 COOLER = "sys/devices/virtual/thermal/cooling_device0/cur_state"
 BOOT = "proc/sys/kernel/random/boot_id"
 TO_SLOW = [[GOVERNOR, "performance"], [LOW, "1000000"], [HIGH, "1000000"]]
+
+
+PIN = "1000000"
+CLOCK = f"{POLICY}/scaling_cur_freq"
+STAND_IN = """
+import json, os, sys, time
+launch = json.loads(sys.stdin.readline())["launch"]
+def say(msg, **fields):
+    sys.stdout.write(json.dumps(dict(fields, msg=msg, launch=launch)) + "\\n")
+    sys.stdout.flush()
+say("stage", stage="slot", t_ns=0)
+while not os.path.exists({go!r}):
+    time.sleep(0.01)
+say("done", facts={{}}, findings=[])
+"""
 
 
 def lay(root: Path) -> Path:
@@ -51,7 +71,58 @@ def now(root: Path) -> dict[str, str]:
 
 def command(root: Path, journal: Path, *words: str) -> list[str]:
     """farm-tune as it is installed: one file."""
-    return [sys.executable, "-I", tune.__file__, "--root", str(root), "--journal", str(journal), *words]
+    return [sys.executable, "-I", "-S", installed(), "--root", str(root), "--journal", str(journal), *words]
+
+
+@functools.cache
+def installed() -> str:
+    folder = Path(tempfile.mkdtemp(prefix="farm-tune-"))
+    atexit.register(shutil.rmtree, folder)
+    (folder / "farm-tune").write_text(program())
+    return str(folder / "farm-tune")
+
+
+class Bench:
+    """Agents on one tree, whose runner waits for the word; `go` is that word."""
+
+    def __init__(self, start: Callable[..., Client], root: Path, folder: Path, model: Path, ones: Path) -> None:
+        self.begin, self.root, self.model, self.ones = start, root, model, ones
+        self.go = folder / "go"
+        self.journal = folder / "base" / "lease.json"
+        self.runner = script(folder / "stand-in", STAND_IN.format(go=str(self.go)))
+        self.told: str | None = None
+        self.fence = 0
+
+    def agent(self, **popen: Any) -> Client:
+        client = self.begin("--runner", str(self.runner), **popen)
+        self.fence += 1
+        assert isinstance(client.open(self.fence, sysroot=str(self.root)), wire.Hello)
+        return client
+
+    def launch(self, client: Client, pin: str) -> None:
+        """The kernel will tell the clock that was set, or `self.told`."""
+        if (self.root / CLOCK).exists():
+            put(self.root, CLOCK, self.told or {"max": "2400000"}.get(pin, pin))
+        client.start(self.model, self.ones, point={"pin": pin})
+
+    def whole(self, pin: str, **popen: Any) -> Launch:
+        """A launch from its job to its end."""
+        client = self.agent(**popen)
+        self.launch(client, pin)
+        self.go.touch()
+        return client.hear()
+
+    def held(self) -> Client:
+        """An agent whose launch is in its slot, at PIN."""
+        client = self.agent()
+        self.launch(client, PIN)
+        client.until("slot")
+        assert now(self.root) == SLOW
+        return client
+
+
+def restored(bench: Bench) -> None:
+    wait_for(lambda: now(bench.root) == STOCK, f"the clocks did not come back: {now(bench.root)}")
 
 
 class Peer:
@@ -107,6 +178,25 @@ def _process(folder: Path) -> tuple[Sequence[str], int]:
         return words, int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
     except (OSError, IndexError):
         return (), 0
+
+
+def guardians(journal: Path) -> list[int]:
+    """Those that stand by for this journal: nobody hears them."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if str(journal) in _process(Path(f"/proc/{pid}"))[0] and _mute(pid)]
+
+
+def _mute(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/1") == os.devnull  # noqa: PTH115 - a Path would be resolved
+    except OSError:
+        return False
+
+
+def forsake(journal: Path, *pids: int) -> None:
+    """SIGKILL of these, nobody left who could give back."""
+    for pid in (*guardians(journal), *pids):
+        kill(pid)
 
 
 def kill(pid: int) -> None:

@@ -44,10 +44,11 @@ class NoGround(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """A folder in which a group that counts memory may be made."""
+    """A folder in which a group that counts memory may be made; `own`: that of the group of this process."""
 
     folder: str
     words: Words
+    own: str
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,18 @@ def reason(tree: Sysfs) -> Optional[str]:
     return None
 
 
-def find(tree: Sysfs) -> Ground:
-    """By rights alone. Raises NoGround."""
+def find(tree: Sysfs, controller: str = "memory") -> Ground:
+    """By rights alone; of another `controller`, no more than the folders. Raises NoGround."""
     here = tree if tree.text("proc/self/cgroup") is not None else Sysfs()
     own, mounts = _own(here), _mounts(here)
     if not own or not mounts:
         raise NoGround(NOT_SEEN if own else NONE)
-    first = next((mount for mount in mounts if "memory" in mount.controllers), None)
+    first = next((mount for mount in mounts if controller in mount.controllers), None)
     second = next((mount for mount in mounts if mount.second), None)
-    if first is not None and "memory" in own:
-        return _first(here, _folder(first, own["memory"]))
+    if first is not None and controller in own:
+        return _first(here, _folder(first, own[controller]))
     if second is not None and "" in own:
-        return _second(here, second, _folder(second, own[""]))
+        return _second(here, second, _folder(second, own[""]), controller)
     raise NoGround(NOT_COUNTED)
 
 
@@ -116,19 +117,19 @@ def _first(here: Sysfs, folder: str) -> Ground:
     why = _closed(here, folder)
     if why is not None:
         raise NoGround(why)
-    return Ground(_real(here, folder), FIRST)
+    return Ground(_real(here, folder), FIRST, _real(here, folder))
 
 
-def _second(here: Sysfs, mount: Mount, own: str) -> Ground:
+def _second(here: Sysfs, mount: Mount, own: str, controller: str) -> Ground:
     """A group with processes in it passes nothing on: it is the nearest one above that does."""
-    if "memory" not in _listed(here, mount.point, "cgroup.controllers"):
+    if controller not in _listed(here, mount.point, "cgroup.controllers"):
         raise NoGround(NOT_COUNTED)
     why = None
     for folder in _upwards(own, mount.point):
-        if "memory" in _listed(here, folder, "cgroup.subtree_control"):
+        if controller in _listed(here, folder, "cgroup.subtree_control"):
             closed = _closed(here, folder)
             if closed is None:
-                return Ground(_real(here, folder), SECOND)
+                return Ground(_real(here, folder), SECOND, _real(here, own))
             why = why or closed
     raise NoGround(why or NOT_PASSED_ON.format(own))
 

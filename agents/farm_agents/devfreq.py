@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
+from farm_agents.grants import MEMORY
 from farm_agents.sysfs import Sysfs, integer
 
 DEVICES = "sys/class/devfreq"
@@ -11,7 +12,7 @@ KNOBS = ("governor", "min_freq", "max_freq")
 NAME = re.compile(r"[A-Za-z0-9._:@+,#~=-]{1,64}\Z")
 # With the CPU's own kernels the clock of the memory matters more than that of the GPU.
 KINDS = (
-    ("memory", re.compile(r"dmc|emc|bwmgr|memory|ddr")),
+    ("memory", MEMORY),
     ("gpu", re.compile(r"gpu|ga10b|gv11b|gp10b|mali")),
     ("npu", re.compile(r"npu|nvdla")),
 )

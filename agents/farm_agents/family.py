@@ -8,6 +8,7 @@ import json
 import pkgutil
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from typing import Any, Mapping, Optional, Pattern, Tuple
 
@@ -35,7 +36,8 @@ class Family:
     """`cpu_zones`: the first that a zone fits tells the processor's temperature; `exclude_zones`: constants and guesses.
 
     `rails`: by label; `lsb_w`: the step of a rail's sensor by label where no file tells it; `effective_tolerance`: how
-    far the real clock may lie from the nominal one; `forbidden`: files never to be read while something is measured.
+    far the real clock may lie from the nominal one; `forbidden`: files never to be read while something is measured;
+    `memory_clocks`: devices whose clock is the memory's, where none is named those whose name says so.
     """
 
     name: str
@@ -45,6 +47,11 @@ class Family:
     lsb_w: Mapping[str, float]
     effective_tolerance: float
     forbidden: Tuple[str, ...]
+    memory_clocks: Tuple[Pattern[str], ...] = ()
+
+    def may_read(self, name: str) -> bool:
+        """Beside a measurement; `name`: a path below the root."""
+        return not any(fnmatch(name, glob) for glob in self.forbidden)
 
 
 def of(tree: Sysfs) -> Family:
@@ -88,6 +95,7 @@ def _family(own: Mapping[str, Any], generic: Mapping[str, Any]) -> Family:
         lsb_w={**generic.get("lsb", {}), **own.get("lsb", {})},
         effective_tolerance=own.get("effective_tolerance", generic.get("effective_tolerance", 0.03)),
         forbidden=both("forbidden"),
+        memory_clocks=tuple(map(_pattern, both("memory_clocks"))),
     )
 
 

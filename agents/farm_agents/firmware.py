@@ -13,13 +13,26 @@ NO_FIRMWARE = "only the firmware of a Raspberry Pi tells it"
 
 def throttled_bits(tree: Sysfs) -> Optional[int]:
     """The bits of get_throttled; None on any other board. The sticky ones are never cleared by this."""
+    bits = live_bits(tree)
+    if bits is not None:
+        return bits
+    said = _vcgencmd("get_throttled") if of_raspberry(tree) else ""
+    found = re.match(r"throttled=0x([0-9a-fA-F]{1,8})", said)
+    return int(found.group(1), 16) if found else None
+
+
+def of_raspberry(tree: Sysfs) -> bool:
+    """Whether the firmware sets the clock, behind a kernel that does not know."""
+    return "Raspberry Pi" in (board.model(tree) or "")
+
+
+def live_bits(tree: Sysfs) -> Optional[int]:
+    """The same from a file alone, which starts no program."""
     for path in tree.matching(THROTTLED):
         text = tree.text(path)
         if text and re.match(r"(0x)?[0-9a-fA-F]{1,8}\Z", text):
             return int(text, 16)
-    said = _vcgencmd("get_throttled") if "Raspberry Pi" in (board.model(tree) or "") else ""
-    found = re.match(r"throttled=0x([0-9a-fA-F]{1,8})", said)
-    return int(found.group(1), 16) if found else None
+    return None
 
 
 def _vcgencmd(what: str) -> str:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-from farm_agents import board, limit, pin, place, probe, sites, survey
+from farm_agents import board, limit, pin, place, probe, sites, sources, survey
 from farm_agents.lines import LineReader, LineWriter
 from farm_agents.lock import Held, Lock
 from farm_agents.place import Place
@@ -125,7 +125,11 @@ def hello(opened: Opened, ask: Optional[List[str]]) -> Hello:
     if "error" in found:
         raise Refusal(Refused("no_runtime", str(found["error"])[:2000]))
     hardware = survey.survey(opened.tree)
-    capabilities = {**board.capabilities(), **survey.capabilities(opened.tree, hardware, opened.allowed)}
+    capabilities = {
+        **board.capabilities(),
+        **survey.capabilities(opened.tree, hardware, opened.allowed),
+        **sources.capabilities(opened.tree, opened.allowed),
+    }
     runtime: Json = {"ok": ask is not None, "reason": None if ask else "a stand-in runs the launches"}
     return Hello(
         wire=VERSION,

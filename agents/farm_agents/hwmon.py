@@ -63,7 +63,12 @@ def over_current(tree: Sysfs) -> List[str]:
     ]
 
 
+def supply_alarms(tree: Sysfs) -> List[str]:
+    """Files of a Raspberry Pi that tell of too low a voltage since the kernel last looked, 2 s ago at most."""
+    return [chip.folder + "/in0_lcrit_alarm" for chip in read(tree) if chip.name == "rpi_volt"]
+
+
 def low_supply(tree: Sysfs) -> Optional[bool]:
     """A Raspberry Pi's alarm of too low a voltage; None on any other board."""
-    alarms = [tree.number(chip.folder + "/in0_lcrit_alarm") for chip in read(tree) if chip.name == "rpi_volt"]
+    alarms = map(tree.number, supply_alarms(tree))
     return next((bool(alarm) for alarm in alarms if alarm is not None), None)

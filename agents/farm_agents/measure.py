@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 
-from farm_agents import beside, canary, clock, counters, loop, memory, steady, thermal, warmup
+from farm_agents import beside, canary, chirp, clock, counters, edges, idle, loop, memory, soak, steady, thermal, warmup
 from farm_agents.canary import Canary
 from farm_agents.counters import Counters
+from farm_agents.edges import Edges
 from farm_agents.feeds import Inputs
 from farm_agents.loop import Limits, Runtime, Slot, Timed
 from farm_agents.runtime import Session
@@ -29,11 +30,12 @@ class Conditions:
     heat: bool
     cooling: bool
 
-    def glance(self, tree: Sysfs, t_ns: int) -> Glance:
+    def glance(self, tree: Sysfs, t_ns: int, heat: Optional[soak.Heat] = None) -> Glance:
         return Glance(
             t_ns,
             temp_mc=thermal.temp_mc(tree) if self.heat else None,
             cooling=thermal.cooling_state(tree) if self.cooling else None,
+            held=heat.held() if heat is not None else None,
         )
 
 
@@ -47,6 +49,7 @@ class Stand:
     limits: Limits
     conditions: Conditions
     bird: Canary
+    edges: Edges
 
 
 def measure(work: Work, scene: Scene, voice: Voice, session: Session, inputs: Inputs) -> List[Json]:
@@ -54,24 +57,34 @@ def measure(work: Work, scene: Scene, voice: Voice, session: Session, inputs: In
     del inputs
     ticking, limits, rule = clock.MonotonicClock(), limits_of(work), rule_of(work)
     voice.stage("warmup")
-    warm = warm_up(work, scene, session, ticking)
+    heat = soak.Heat(scene.tree, scene.cpus or []) if conditions_of(work).heat else None
+    warm = warm_up(work, scene, session, ticking, heat)
     peak_memory(scene, session, ticking)
     bird = canary.make(scene.tree, scene.cpus or [], limits.slot_ns, scene.memory_limit)
     voice.stage("slot")
-    stand = Stand(scene, session, ticking, limits, conditions_of(work), bird)
+    stand = Stand(scene, session, ticking, limits, conditions_of(work), bird, edges.find(scene.tree, scene.cpus or []))
+    readings = idle.window(scene.tree, ticking, work.recipe.idle_s, scene.facts, "before")
+    idle.again(session, ticking, rule, limits, work.recipe.idle_s)
     settled = steady.settle(warm, rule, partial(trial, stand))
+    readings += settled.trial.readings
+    readings += idle.window(scene.tree, ticking, work.recipe.idle_s, scene.facts, "after")
+    if work.recipe.chirp_s:
+        scene.facts["chirp"] = chirp.sing(len(scene.cpus or []), work.recipe.chirp_s)
     voice.stage("send")
     slot, step_ns = settled.trial.timed.slot, clock.smallest_step_ns(ticking.now)
     scene.facts.update({**settled.trial.facts, **steady_facts(settled), "clock_resolution_ns": step_ns})
+    scene.facts["edges"].update(levels=steady.slot_levels(slot, rule), calibrated_khz=work.start.eff_khz)
+    if heat is not None:
+        scene.facts.update(soak.facts(settled.warm, rule.window_ns, heat))
     for chunk in chunks(work.launch, slot):
         voice.say(chunk)
-    if settled.trial.readings:
-        voice.say(Readings(work.launch, settled.trial.readings))
+    if readings:
+        voice.say(Readings(work.launch, readings))
     return [*findings(slot, limits, settled.warm.p50_ns, step_ns), *not_steady(settled, rule)]
 
 
-def warm_up(work: Work, scene: Scene, session: Runtime, ticking: clock.Clock) -> Warm:
-    glance = partial(conditions_of(work).glance, scene.tree)
+def warm_up(work: Work, scene: Scene, session: Runtime, ticking: clock.Clock, heat: Optional[soak.Heat] = None) -> Warm:
+    glance = partial(conditions_of(work).glance, scene.tree, heat=heat)
     return steady.warm_up(session, ticking, rule_of(work), limits_of(work).period_ns, glance)
 
 
@@ -83,7 +96,10 @@ def trial(stand: Stand, p50_ns: int) -> Trial[Counters]:
     readings = look(stand, facts, "start")
     start = stand.conditions.glance(scene.tree, stand.ticking.now())
     room = loop.buffers(loop.most_iterations(limits, p50_ns), paced=limits.period_ns is not None)
+    edge = stand.edges.read()
+    scene.cycles.start()
     timed = loop.timed(stand.session, stand.ticking, room, limits, before=around.before, after=around.after)
+    facts.update(scene.cycles.stop(), edges=edges.fact(stand.edges, edge, stand.edges.read()))
     end = stand.conditions.glance(scene.tree, stand.ticking.now())
     readings += look(stand, facts, "end")
     facts.update(canary.facts(stand.bird, "after", stand.ticking.now))
@@ -94,7 +110,7 @@ def look(stand: Stand, facts: Json, when: str) -> List[Json]:
     """The board beside the slot, never in it."""
     scene = stand.scene
     beside.look(facts, scene.tree, scene.cpus or [], when)
-    return beside.readings(scene.tree, stand.ticking.now())
+    return [*idle.counted(scene.tree, stand.ticking.now), *beside.readings(scene.tree, stand.ticking.now())]
 
 
 def limits_of(work: Work) -> Limits:

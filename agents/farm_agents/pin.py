@@ -1,66 +1,30 @@
 """The agent's side of a pinned clock: who may set it here, that it holds, and that it is given back."""
 
-import json
 import os
-import select
 import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from dataclasses import replace
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-from farm_agents import cpufreq, knobs, tune
+from farm_agents import cpufreq, devfreq, family, knobs, rivals, tune
 from farm_agents.cpufreq import Policy
+from farm_agents.devfreq import Devfreq
 from farm_agents.knobs import Unpinnable
+from farm_agents.link import ANSWER_S, Declined, Link, NoLease, child
 from farm_agents.sysfs import Sysfs
-from farm_agents.wire import LINE_LIMIT, Json
+from farm_agents.wire import Done, Failed, Json
 
-ANSWER_S = 4.0  # less than the silence after which the orchestrator takes the agent for lost
-ENDED_S = 3.0  # for the giving back, which is a few writes
+End = Union[Done, Failed]
 MENDED_S = 10.0
+SETTLED_S = 0.05  # after which the kernel tells the new clock
+FOREIGN_CHANGE = "FOREIGN_CHANGE"
+CHANGED = "changed by something else: "
+GONE = "farm-tune was ended before the launch, and its guardian gave the clocks back"
 SOCKET = "run/farm-lease.sock"
 PROGRAM = "usr/local/libexec/farm-tune"
-
-
-class NoLease(Exception):
-    """Nobody sets clocks for this agent; the text says why."""
-
-
-class Link:
-    """A connection to farm-tune: a line each way. Its end, however it comes about, gives everything back."""
-
-    def __init__(self, reading: int, writing: int, end: Callable[[], str]) -> None:
-        self.reading = reading
-        self.writing = writing
-        self.end = end
-
-    def ask(self, verb: str, **fields: Any) -> Json:
-        """Raises NoLease where it refuses, does not answer, or is gone."""
-        try:
-            os.write(self.writing, json.dumps({"verb": verb, **fields}).encode() + b"\n")
-            answer = json.loads(self._line().decode())
-        except (OSError, ValueError) as error:
-            raise NoLease("farm-tune is gone: {}".format(self.close() or error)) from error
-        if not answer.get("ok"):
-            raise NoLease("farm-tune refuses: {}".format(answer.get("reason")))
-        return dict(answer)
-
-    def close(self) -> str:
-        """Its last words; a second call is harmless."""
-        end, self.end = self.end, str
-        return end()
-
-    def _line(self) -> bytes:
-        """Raises OSError."""
-        line, until = b"", time.monotonic() + ANSWER_S
-        while not line.endswith(b"\n"):
-            ready = select.select([self.reading], [], [], max(0.0, until - time.monotonic()))[0]
-            chunk = os.read(self.reading, LINE_LIMIT) if ready else b""
-            if not chunk:
-                raise OSError("it hung up" if ready else "no answer in {} s".format(ANSWER_S))
-            line += chunk
-        return line
 
 
 class Pinning:
@@ -72,13 +36,19 @@ class Pinning:
         self.link: Optional[Link] = None
         self.way: Callable[[], Link] = self._direct
         self.targets: Dict[Policy, int] = {}
+        self.memory: List[Devfreq] = []
+        self.canary_ns: Optional[float] = None
         self.fact: Json = {}
 
-    def hold(self, wanted: str, cpus: Sequence[int], lease_s: float) -> None:
-        """Never raises: what cannot be pinned runs all the same, and the fact says why it was not held."""
-        self.targets = {}
-        empty: Json = {"held": False, "reason": None, "knobs": [], "foreign": []}
-        self.fact = {"wanted": wanted, "strategy": knobs.OBSERVE, **empty}
+    def hold(self, wanted: str, cpus: Sequence[int], lease_s: float, canary_ns: Optional[float] = None) -> None:
+        """Never raises: what cannot be pinned runs all the same, and the fact says why it was not held.
+
+        `canary_ns`: what the clock's canary took on this board when it was calibrated at this clock.
+        """
+        self.targets, self.canary_ns = {}, canary_ns
+        self.memory = memory_clocks(self.tree) if wanted == knobs.MAX else []
+        empty: Json = {"held": False, "reason": None, "knobs": [], "foreign": [], "memory": [], "told_khz": None}
+        self.fact = {"wanted": wanted, "strategy": knobs.OBSERVE, **empty, "services": rivals.running(self.tree)}
         try:
             self.targets = targets(self.tree, cpus, wanted)
             self._connect()
@@ -90,21 +60,35 @@ class Pinning:
         except NoLease as error:
             self.fact["reason"] = str(error)
             self._mended()  # it may have died between a write and its answer
+            return
+        time.sleep(SETTLED_S)
+        self.fact["told_khz"] = cpufreq.freq_khz(self.tree, cpus)
 
     def give_back(self, told: Json) -> Json:
         """The fact of the launch, everything given back. `told`: what the launch saw of its clocks."""
         fact, self.fact = self.fact, {}
         if not fact.get("knobs"):
             return fact
-        rows = self._released()
+        whole, rows = self._released()
         states = {row["path"]: row["restored"] for row in rows}
         for knob in fact["knobs"]:
             knob["restored"] = states.get(knob["path"], self.tree.text(knob["path"]) == knob["orig"])
         foreign = knobs.changed(rows)
-        strayed = [knobs.strayed(self.targets, told.get(name)) for name in ("freq_khz_start", "freq_khz_end")]
-        doubts = [fact["reason"], "changed by something else: " + knobs.words(foreign) if foreign else None, *strayed]
-        reason = next((doubt for doubt in doubts if doubt), None)
+        gone = None if whole else GONE
+        changed = CHANGED + knobs.words(foreign) if foreign else None
+        doubts = (fact["reason"], gone, changed, knobs.lost(rows), *self._doubts(told, fact["told_khz"]))
+        reason = next(filter(None, doubts), None)
         return {**fact, "foreign": foreign, "held": fact["held"] and reason is None, "reason": reason}
+
+    def _doubts(self, told: Json, told_khz: Optional[int]) -> Iterator[Optional[str]]:
+        """What the launch saw of its clocks: the kernel's word beside the slot; the cycles in it, else its canary."""
+        words = [told.get(name) for name in ("freq_khz_start", "freq_khz_end")]
+        for khz in words if any(words) else [told_khz]:
+            yield knobs.strayed(self.targets, khz)
+        tolerance, eff_khz = family.of(self.tree).effective_tolerance, told.get("eff_khz")
+        yield knobs.off(self.targets, eff_khz, tolerance)
+        if eff_khz is None:
+            yield knobs.off_canary(canary_ns(told), self.canary_ns, tolerance)
 
     def close(self) -> None:
         """The end of the connection gives back what is still held."""
@@ -125,16 +109,39 @@ class Pinning:
             reason = knobs.missed(plan, rows)
             first = first or reason
             if reason is None:
-                held = plan.strategy == knobs.MINMAX
-                return {"strategy": plan.strategy, "held": held, "reason": first, "knobs": shown(rows)}
+                held = plan.strategy in knobs.HOLDING
+                memory, more = self._hold_memory()
+                shared = {"reason": None if held else first, "knobs": shown([*rows, *more]), "memory": memory}
+                return {"strategy": plan.strategy, "held": held, "passed_over": first, **shared}
             self._ask("release")
         return {"reason": first}
 
-    def _released(self) -> List[Json]:
-        """What farm-tune says of each knob."""
+    def _hold_memory(self) -> Tuple[List[Json], List[Json]]:
+        """What came of each clock of the memory, and its knobs; one that cannot be held is measured as it is.
+
+        Raises NoLease.
+        """
+        told, rows = [], []
+        for device in self.memory:
+            found, reason = self._hold_device(device)
+            rows += found
+            told.append({"name": device.name, "held": reason is None, "reason": reason})
+        return told, rows
+
+    def _hold_device(self, device: Devfreq) -> Tuple[List[Json], Optional[str]]:
+        """Its knobs, and why its clock is not held."""
+        try:
+            plan = knobs.memory_plan(device)
+            rows = self._ask("set", writes=plan.writes)["knobs"]
+        except (Unpinnable, Declined) as refusal:  # a farm-tune that was installed long ago knows no memory
+            return [], str(refusal)
+        return list(rows), knobs.missed(plan, rows)
+
+    def _released(self) -> Tuple[bool, List[Json]]:
+        """Whether it was held to the end, and what farm-tune says of each knob."""
         with suppress(NoLease):
-            return list(self._ask("release")["knobs"])
-        return self._mended()
+            return True, list(self._ask("release")["knobs"])
+        return False, self._mended()
 
     def _mended(self) -> List[Json]:
         """What a farm-tune that died has left: the next one reads its journal."""
@@ -147,11 +154,13 @@ class Pinning:
         return []
 
     def _ask(self, verb: str, **fields: Any) -> Json:
-        """Raises NoLease; the connection is then closed, which gives back whatever it held."""
+        """Raises Declined; and NoLease, the connection then closed, which gives back whatever it held."""
         if self.link is None:
             raise NoLease("nobody sets clocks here")
         try:
             return self.link.ask(verb, **fields)
+        except Declined:
+            raise
         except NoLease:
             self._hang_up()
             raise
@@ -172,6 +181,7 @@ class Pinning:
             self.link, self.way = way(), way
             self._ask("read", paths=[])
         except NoLease as error:
+            self._hang_up()
             return str(error)
         return None
 
@@ -217,7 +227,32 @@ def targets(tree: Sysfs, cpus: Sequence[int], wanted: str) -> Dict[Policy, int]:
     if not found:
         raise Unpinnable("no cpufreq policy holds the measured CPUs")
     bases = {policy: cpufreq.khz(tree, policy.name, "base_frequency") for policy in found}
-    return {policy: knobs.target_khz(policy, wanted, base) for policy, base in bases.items()}
+    return knobs.targets_khz(bases, wanted)
+
+
+def canary_ns(told: Json) -> Optional[float]:
+    """What the clock's canary took around the slot, from the facts of a launch."""
+    before_ns, after_ns = (told.get("canary_clock_{}_ns".format(when)) for when in ("before", "after"))
+    return (before_ns + after_ns) / 2 if before_ns and after_ns else None
+
+
+def noted(end: End) -> End:
+    """The end of a launch with what its fact `pin` finds."""
+    fact = end.facts.get("pin", {})
+    if not isinstance(end, Done) or not fact.get("foreign"):
+        return end
+    who = "; running here: " + ", ".join(fact["services"]) if fact["services"] else ""
+    text = CHANGED + knobs.words(fact["foreign"]) + who
+    return replace(end, findings=[*end.findings, {"name": FOREIGN_CHANGE, "text": text}])
+
+
+def memory_clocks(tree: Sysfs) -> List[Devfreq]:
+    """Those that the board's family names, else those whose name says it; those of GPU and NPU are left alone."""
+    named = family.of(tree).memory_clocks
+    return [
+        device for device in devfreq.read(tree)
+        if (any(pattern.search(device.name) for pattern in named) if named else device.kind == "memory")
+    ]  # fmt: skip
 
 
 def own_tune(tree: Sysfs, base: str) -> List[str]:
@@ -228,28 +263,6 @@ def own_tune(tree: Sysfs, base: str) -> List[str]:
 
 def journal(base: str) -> str:
     return os.path.join(base, "lease.json")
-
-
-def child(argv: Sequence[str]) -> Link:
-    """Outlives the agent, and its group, until it has given everything back. Raises NoLease."""
-    try:
-        process = subprocess.Popen(
-            list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
-    except OSError as error:
-        raise NoLease("{}: {}".format(argv[0], error.strerror)) from error
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("three pipes were asked for")
-    return Link(process.stdout.fileno(), process.stdin.fileno(), lambda: _ended(process))
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> str:
-    """Waits until it has given back, and gives its last words on standard error."""
-    try:
-        _, said = process.communicate(timeout=ENDED_S)
-    except subprocess.TimeoutExpired:
-        return "it does not end"
-    return said.decode("utf-8", "replace").strip()[-300:]
 
 
 def restore_left(tree: Sysfs, base: str) -> None:

@@ -13,7 +13,8 @@ from farm_agents.sysfs import Sysfs
 IIO = "sys/bus/i2c/drivers/ina3221x"
 POWERCAP = "sys/class/powercap"
 RAPL = re.compile(r"intel-rapl:[0-9]{1,3}(:[0-9]{1,3})?\Z")
-SENSOR = re.compile(r"(power|curr)([0-9]{1,3})_input\Z")
+SENSOR = re.compile(r"(power|curr|energy)([0-9]{1,3})_input\Z")
+TOLD = {"power": "power_uw", "energy": "energy_uj"}
 MAILBOX = "dev/vcio"
 UNKNOWN = Place("rail")
 # Of the widest scope first: what lies inside another is never added to it.
@@ -62,12 +63,22 @@ def whole(rails: Sequence[Rail]) -> List[Rail]:
     return []
 
 
+def counters(tree: Sysfs, chips: Sequence[Chip]) -> List[Tuple[str, str]]:
+    """(name of its readings, file) of each counter of energy: reading one costs microseconds, unlike a shunt."""
+    of_chips = (rail for chip in chips if chip.refused is None and _counts(tree, chip) for rail in _of_chip(tree, chip))
+    return [("rail.{}.energy".format(rail.key), rail.files["energy_uj"]) for rail in (*of_chips, *_of_rapl(tree))]
+
+
+def _counts(tree: Sysfs, chip: Chip) -> bool:
+    return any(quantity == "energy" for quantity, _ in _sensors(tree, chip))
+
+
 def _of_chip(tree: Sysfs, chip: Chip) -> Iterator[Rail]:
     folder = chip.folder + "/"
     for quantity, number in _sensors(tree, chip):
         files = {"curr_ma": "{}curr{}_input".format(folder, number), "volt_mv": "{}in{}_input".format(folder, number)}
-        if quantity == "power":
-            files = {"power_uw": "{}power{}_input".format(folder, number)}
+        if quantity != "curr":
+            files = {TOLD[quantity]: "{}{}{}_input".format(folder, quantity, number)}
         shunt = _shunt_uohm(tree, folder, number)
         off = tree.number("{}in{}_enable".format(folder, number)) == 0
         yield Rail("{}/{}{}".format(chip.key, quantity, number), _label(tree, chip, number), chip.name, files,
@@ -76,7 +87,8 @@ def _of_chip(tree: Sysfs, chip: Chip) -> Iterator[Rail]:
 
 
 def _label(tree: Sysfs, chip: Chip, number: int) -> str:
-    words = (tree.word("{}/{}{}_label".format(chip.folder, kind, number)) for kind in ("power", "in", "curr"))
+    kinds = ("power", "energy", "in", "curr")
+    words = (tree.word("{}/{}{}_label".format(chip.folder, kind, number)) for kind in kinds)
     return next(filter(None, words), chip.name)
 
 
@@ -86,13 +98,16 @@ def _shunt_uohm(tree: Sysfs, folder: str, number: int) -> Optional[int]:
 
 
 def _sensors(tree: Sysfs, chip: Chip) -> List[Tuple[str, int]]:
-    """(power or curr, its number): power where the chip tells it, else current beside the voltage of the same number."""
+    """(quantity, its number): power where the chip tells it, or energy, else current beside the voltage of its number."""
     names = tree.entries(chip.folder)
     found = [(match.group(1), int(match.group(2))) for match in map(SENSOR.match, names) if match]
     power = sorted(each for each in found if each[0] == "power")
+    energy = sorted(each for each in found if each[0] == "energy")
     most = INA3221_CHANNELS if chip.name == "ina3221" else 999
-    return power or sorted(
-        (kind, number) for kind, number in found if number <= most and "in{}_input".format(number) in names
+    return (
+        power
+        or energy
+        or sorted((kind, number) for kind, number in found if number <= most and "in{}_input".format(number) in names)
     )
 
 

@@ -29,6 +29,7 @@ PATTERNS = (
     CPU + "/cpufreq/policy*/*/*",
     CPU + "/*_pstate/*",
     *("sys/class/{}/*/*".format(name) for name in ("devfreq", "thermal", "hwmon", "powercap", "power_supply")),
+    *("sys/class/thermal/cooling_device*/stats/" + name for name in ("time_in_state_ms", "total_trans")),
     "sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/*",
     "sys/bus/i2c/drivers/ina3221x/*/iio:device*/*",
     "sys/devices/platform/soc*/soc*:firmware/get_throttled",

@@ -14,6 +14,7 @@ from farm_agents.lines import LineReader
 from farm_agents.sources import Sources, sources
 from farm_agents.spec import Work
 from farm_agents.sysfs import CPU, Sysfs, cpu_list
+from farm_agents.watch import Watch
 from farm_agents.wire import Done, Json, Readings, WireError, decode
 
 FAST_NS, EDGE_NS = 100_000_000, 1_000_000_000  # periods
@@ -42,6 +43,7 @@ class Sampling:
         self.reader = LineReader(process.stdout.fileno()) if process and process.stdout else None
         self.until = FOREVER
         self.told = False
+        self.watch = Watch()
 
     @property
     def pipes(self) -> List[LineReader]:
@@ -79,14 +81,17 @@ class Sampling:
         return {"sampler": self.facts}
 
     def _is_readings(self, line: bytes) -> bool:
-        """Keeps the summary. Raises WireError."""
+        """Keeps the summary, and what a verdict needs. Raises WireError."""
         message = decode(line)
         if not isinstance(message, (Readings, Done)) or message.launch != self.launch:
             raise WireError("a sampler does not say {!r}".format(line[:80]))
         if isinstance(message, Done):
             self.facts.update(message.facts)
             self.told = True
-        return isinstance(message, Readings)
+            return False
+        for row in message.readings:
+            self.watch.add(row)
+        return True
 
     def _lose(self, why: str) -> None:
         """The first reason stands."""
@@ -135,7 +140,7 @@ def beside(
 def order(work: Work, plan: Sources, *, free: bool) -> Json:
     """What the process gets: without a free CPU everything is read once a second."""
     rows = [{**asdict(source), "ticks": source.ticks if free else 1} for source in plan.found]
-    seconds = LOADING_S + work.recipe.warmup_max_s + work.recipe.slot_s
+    seconds = LOADING_S + work.recipe.warmup_max_s + work.recipe.slot_s + 2 * work.recipe.idle_s
     period = period_ns([row["ticks"] for row in rows], FAST_NS if free else EDGE_NS, seconds)
     return {"launch": work.launch, "sources": rows, "period_ns": period, "most": MOST}
 

@@ -4,9 +4,12 @@ import os
 import time
 from typing import Any, List, Optional
 
+from farm_agents import cycles
 from farm_agents.place import Place, Verdicts
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Json, Message, Stage, encode
+
+NOT_COUNTED = "only launches that measure count cycles"
 
 
 class Voice:
@@ -38,4 +41,5 @@ class Scene:
         self.files: List[Any] = around["files"]
         self.memory_limit: Optional[int] = around.get("memory_limit")
         self.cpus: Optional[List[int]] = None
+        self.cycles: cycles.Counter = cycles.Nothing(NOT_COUNTED)
         self.facts: Json = {}

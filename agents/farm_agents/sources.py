@@ -1,18 +1,24 @@
 """What the sampler reads beside a launch: file, unit and lane of each source, and why there is none of a kind."""
 
 import os
-from collections import Counter
+import re
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
-from farm_agents import cpufreq, devfreq, family, firmware, hwmon, rails, thermal
+from farm_agents import cpufreq, devfreq, family, fans, firmware, hwmon, rails, thermal
 from farm_agents.rails import Rail
 from farm_agents.sampler import SLOW_TICKS as SLOW
-from farm_agents.sysfs import Sysfs
+from farm_agents.sysfs import Sysfs, apart
+from farm_agents.wire import Json
 
 FAST, TWICE = 1, 5  # ticks of the fast lane from one reading to the next; TWICE a second
 PRESSURE = "proc/pressure"
+REQUEST = "scaling_cur_freq"
+X86 = re.compile(r"intel_|acpi-cpufreq|amd-pstate|pcc-cpufreq|powernow-k8")  # drivers
+QUIET_KERNEL = (5, 18)  # from which on the clock of an x86 CPU is told without interrupting it
+NO_REQUEST = "this kernel interrupts an x86 CPU, for 10 ms and more, to tell its clock; from 5.18 on it does not"
+NO_POLICY = "no cpufreq policy holds the measured CPUs"
+SAMPLED = {"clock_in_slot": "clocks", "limit_in_slot": "limits", "pressure": "pressure", "fan": "fan"}  # for `hello`
 # By quantity of a rail: the end of the source's name, its unit, its lane. A voltage hardly moves, a counter cannot be missed.
 QUANTITIES = {
     "power_uw": ("power", "uW", FAST),
@@ -42,29 +48,47 @@ class Sources:
     missing: Dict[str, str]
 
 
-def sources(tree: Sysfs, cpus: Sequence[int]) -> Sources:
-    """`cpus`: those that are measured. Nothing here is written, nothing is read that interrupts a CPU."""
+def sources(tree: Sysfs, cpus: Sequence[int], release: Optional[str] = None) -> Sources:
+    """`cpus`: those that are measured; `release`: of the kernel, this one's where none is given.
+
+    Nothing here is written, nothing is read that interrupts a CPU.
+    """
+    kernel = os.uname().release if release is None else release
+    requests, limits = _clocks(tree, cpus, "cur", REQUEST), _clocks(tree, cpus, "max", "scaling_max_freq")
+    loud = [source for source in requests if _interrupts(tree, source, kernel)]
     kinds: List[Tuple[str, List[Source], str]] = [
-        ("clocks", _clocks(tree, cpus), "no cpufreq policy holds the measured CPUs"),
+        ("clocks", [each for each in requests if each not in loud], NO_REQUEST if loud else NO_POLICY),
+        ("limits", limits, NO_POLICY),
         ("throttle", _coolers(tree), "no cooling device slows this processor down"),
         ("temperature", _zones(tree), "there is no thermal zone"),
         ("power", _rails(tree), "no file of this board tells power, current or energy"),
         ("devfreq", _devices(tree), "nothing but the CPUs has a clock of its own here"),
         ("pressure", _pressure(tree), "this kernel has no /proc/pressure"),
         ("firmware", _firmware(tree), firmware.NO_FIRMWARE),
+        ("fan", _fans(tree), fans.NO_FAN),
     ]
     found = [source for _, some, _ in kinds for source in some]
     return Sources(_distinct(_harmless(tree, found)), {kind: why for kind, some, why in kinds if not some})
 
 
-def _clocks(tree: Sysfs, cpus: Sequence[int]) -> List[Source]:
-    """What was asked for, and the limit, which sinks where the kernel throttles."""
-    files = (("cur", "scaling_cur_freq"), ("max", "scaling_max_freq"))
+def _clocks(tree: Sysfs, cpus: Sequence[int], short: str, file: str) -> List[Source]:
+    """What was asked for, or the limit, which sinks where the kernel throttles."""
     return [
         Source("{}.{}".format(policy, short), tree.path("{}/{}/{}".format(cpufreq.POLICIES, policy, file)), "kHz", FAST)
         for policy in cpufreq.policies_of(tree, cpus)
-        for short, file in files
     ]
+
+
+def _interrupts(tree: Sysfs, source: Source, release: str) -> bool:
+    """Whether reading it takes time from the CPU that it is about."""
+    driver = tree.word(os.path.relpath(os.path.dirname(source.path), tree.root) + "/scaling_driver") or ""
+    return X86.match(driver) is not None and _version(release) < QUIET_KERNEL
+
+
+def _version(release: str) -> Tuple[int, ...]:
+    """(5, 15) of 5.15.0-91-generic; a release without numbers is taken for an old one."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _coolers(tree: Sysfs) -> List[Source]:
@@ -126,19 +150,23 @@ def _firmware(tree: Sysfs) -> List[Source]:
     return [Source("throttled_bits", tree.path(path), "bits", TWICE, "bits") for path in found]
 
 
+def _fans(tree: Sysfs) -> List[Source]:
+    return [Source("fan.{}.{}".format(fan.key, fan.unit), tree.path(fan.file), fan.unit) for fan in fans.read(tree)]
+
+
+def capabilities(tree: Sysfs, cpus: Sequence[int]) -> Json:
+    """Name -> {"ok", "reason"} of what only the sampler reads; the survey tells of the rest."""
+    missing = sources(tree, cpus).missing
+    reasons = {name: missing.get(kind) for name, kind in SAMPLED.items()}
+    return {name: {"ok": reason is None, "reason": reason} for name, reason in reasons.items()}
+
+
 def _harmless(tree: Sysfs, found: Sequence[Source]) -> List[Source]:
     """What its family says must never be read beside a measurement is left out."""
-    never = family.of(tree).forbidden
-    names = [os.path.relpath(source.path, tree.root) for source in found]
-    return [source for source, name in zip(found, names) if not any(fnmatch(name, glob) for glob in never)]
+    known = family.of(tree)
+    return [source for source in found if known.may_read(os.path.relpath(source.path, tree.root))]
 
 
 def _distinct(found: Sequence[Source]) -> List[Source]:
-    """Names that several have, such as four coolers called Processor, get the name of their folder."""
-    often = Counter(source.name for source in found)
-    return [
-        source
-        if often[source.name] == 1
-        else replace(source, name="{}@{}".format(source.name, os.path.basename(os.path.dirname(source.path))))
-        for source in found
-    ]
+    names = apart([(source.name, os.path.basename(os.path.dirname(source.path))) for source in found])
+    return [replace(source, name=name) for source, name in zip(found, names)]

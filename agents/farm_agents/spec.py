@@ -12,6 +12,8 @@ NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
 KINDS = ("measure", "evaluate")
 MODES = ("burst", "sustained")
 MOST_MC = 1_000_000
+MOST_KHZ = 20_000_000
+MOST_NS = 1e12
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Recipe:
     """Durations in seconds, counts of iterations; limits of the warm-up's windows as shares.
 
     A warm-up without a maximum lasts for its minimum; without a maximum of the cool-down there is none. Without `sampler`
-    nothing is read while the launch runs: what that costs is found by leaving it out.
+    nothing is read while the launch runs: what that costs is found by leaving it out. `idle_s`: for how long the runner
+    is blocked before and after the slot, for the power of the idle board. `chirp_s`: of each idle and busy time of a load chirp
+    after the slot, 0: none.
     """
 
     warmup_s: float
@@ -53,15 +57,23 @@ class Recipe:
     cooldown_s: float
     cooldown_max_s: float
     sampler: bool
+    idle_s: float = 0.0
+    chirp_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the board must be like: its temperature in m°C, and whether cooling must leave the clock alone."""
+    """What the board must be like: its temperature in m°C, and whether cooling must leave the clock alone.
+
+    `eff_khz`: the clock that this board was measured at when it was calibrated at this pin; `canary_ns`: what the clock's
+    canary took then.
+    """
 
     low_mc: Optional[int] = None
     high_mc: Optional[int] = None
     cooling: bool = False
+    eff_khz: Optional[float] = None
+    canary_ns: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -162,12 +174,15 @@ def _recipe(body: Dict[str, Any]) -> Recipe:
         cooldown_s=_seconds(body.get("cooldown_s", 0.0)),
         cooldown_max_s=_seconds(body.get("cooldown_max_s", 0.0)),
         sampler=bool(body.get("sampler", True)),
+        idle_s=_seconds(body.get("idle_s", 0.0)),
+        chirp_s=_seconds(body.get("chirp_s", 0.0)),
     )
 
 
 def _start(body: Dict[str, Any]) -> Start:
     low_mc, high_mc = (_limit_mc(body.get(name)) for name in ("low_mc", "high_mc"))
-    return Start(low_mc, high_mc, cooling=bool(body.get("cooling", False)))
+    eff_khz, canary_ns = _measured(body.get("eff_khz"), MOST_KHZ), _measured(body.get("canary_ns"), MOST_NS)
+    return Start(low_mc, high_mc, cooling=bool(body.get("cooling", False)), eff_khz=eff_khz, canary_ns=canary_ns)
 
 
 def digest(value: Any) -> str:
@@ -204,6 +219,12 @@ def _limit_mc(value: Any) -> Optional[int]:
     if value is not None and (type(value) is not int or abs(value) > MOST_MC):
         raise ValueError("{!r} is no temperature in m°C".format(value))
     return None if value is None else int(value)
+
+
+def _measured(value: Any, most: float) -> Optional[float]:
+    if value is not None and (type(value) not in (int, float) or not 0 < value <= most):
+        raise ValueError("{!r} is nothing that was measured, up to {:g}".format(value, most))
+    return None if value is None else float(value)
 
 
 def _share(value: Any) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping
 
 import numpy as np
 
-from farm_agents import feeds, golden, memory, runtime
+from farm_agents import cycles, feeds, golden, memory, runtime
 from farm_agents.evaluate import evaluate
 from farm_agents.fact import told
 from farm_agents.failure import LaunchFailed
@@ -55,6 +55,8 @@ def load(work: Work, scene: Scene) -> Session:
     threads = work.point.threads or len(scene.cpus or ()) or os.cpu_count() or 1
     path = os.path.join(scene.place.variant(work.variant), work.file)
     scene.facts.update(told("nvmap_import", memory.nvmap_bytes(scene.tree), memory.NO_NVMAP))
+    if work.kind == "measure":
+        scene.cycles = cycles.counter(scene.tree, scene.cpus or ())  # the threads of the session are counted too
     reason = memory.reset_peak()
     start = time.perf_counter_ns()
     session = Session(path, runtime.settings(work.point.provider, threads, work.feeds.dims))

@@ -2,8 +2,8 @@
 
 from array import array
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Callable, Deque, Generic, List, Optional, Sequence, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Callable, Deque, Generic, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -16,25 +16,40 @@ from farm_agents.wire import Json
 
 @dataclass(frozen=True)
 class Glance:
-    """What of the board must rest as well, at one moment; None where it does not matter, or nobody can tell."""
+    """What of the board must rest as well, at one moment; None where it does not matter, or nobody can tell.
+
+    `held`: what takes clock away, in words.
+    """
 
     t_ns: int
     temp_mc: Optional[int] = None
     cooling: Optional[int] = None
+    held: Optional[str] = None
 
 
 Look = Callable[[int], Glance]  # told the time in ns
 
 
 @dataclass(frozen=True)
+class Beat:
+    """A window of the warm-up: its end, its median, what took clock away then."""
+
+    t_ns: int
+    p50_ns: int
+    held: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class Warm:
-    """What the warm-up saw. `p50_ns`: of its last window; `rest`: None where it had too few windows."""
+    """What the warm-up saw from `t0_ns` on. `p50_ns`: of its last window; `rest`: None where it had too few windows."""
 
     n: int
     elapsed_ns: int
     p50_ns: int
     shape: Shape
     rest: Optional[Rest]
+    t0_ns: int = 0
+    beats: Tuple[Beat, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,8 @@ class Settled(Generic[Reading]):
 def warm_up(runtime: Runtime, clock: Clock, rule: Rule, period_ns: Optional[float] = None, look: Look = Glance) -> Warm:
     """Windows until the rule holds or its time is over; between them the last ones are judged, in them nothing."""
     ring, pace = array("q", [0]) * loop.RING, Pace(clock.now(), period_ns)
-    seen = _Seen(rule, look)
     t0_ns = pace.origin_ns
+    seen = _Seen(rule, look, t0_ns)
     for _ in range(_most_windows(rule)):
         spans = Spans(t0_ns, rule.window_ns, seen.iterations, rule.most_ns - seen.elapsed_ns)
         window = loop.window(runtime, clock, ring, pace, spans)
@@ -80,9 +95,11 @@ def _most_windows(rule: Rule) -> int:
 class _Seen:
     """The windows of a warm-up up to now."""
 
-    def __init__(self, rule: Rule, look: Look) -> None:
+    def __init__(self, rule: Rule, look: Look, t0_ns: int) -> None:
         self.rule = rule
         self.look = look
+        self.t0_ns = t0_ns
+        self.beats: List[Beat] = []
         self.n = self.elapsed_ns = 0
         self.p50_ns = 0
         self.step_ns = float("inf")
@@ -106,7 +123,7 @@ class _Seen:
     @property
     def warm(self) -> Warm:
         shape = self.shape or warmup.shape_of(self.rule, self.p50_ns)
-        return Warm(self.n, self.elapsed_ns, self.p50_ns, shape, self.rest)
+        return Warm(self.n, self.elapsed_ns, self.p50_ns, shape, self.rest, self.t0_ns, tuple(self.beats))
 
     def add(self, window: Window, period_ns: Optional[float]) -> None:
         self.n += window.n
@@ -119,7 +136,9 @@ class _Seen:
         if not whole:
             return
         self.levels.append(warmup.level(window.latency_ns))
-        self.glances.append(self.look(window.t1_ns))
+        glance = self.look(window.t1_ns)
+        self.glances.append(glance)
+        self.beats.append(Beat(window.t1_ns, middle_ns, glance.held))
         self.rest = self._judged(shape.windows)
 
     def _fitted(self, step_ns: float) -> Shape:
@@ -148,7 +167,7 @@ def settle(warm: Warm, rule: Rule, measure: Callable[[int], Trial[Reading]]) -> 
         slot = trial.timed.slot
         levels = slot_levels(slot, rule)
         rest = _judged(levels, rule, trial.glances) if levels else None
-        slid = _with(warm, slot)
+        slid = _with(warm, slot, rule)
         if rest is None or rest.steady or slid.elapsed_ns >= rule.most_ns:
             return Settled(trial, warm, slides, rest or _still_broken(warm))
         warm, slides = slid, slides + 1
@@ -165,11 +184,21 @@ def _judged(levels: List[float], rule: Rule, glances: Sequence[Glance]) -> Rest:
     return warmup.rest_of(levels, rule, heat_mc, cooling)
 
 
-def _with(warm: Warm, slot: Slot) -> Warm:
+def _with(warm: Warm, slot: Slot, rule: Rule) -> Warm:
     """The warm-up, longer by a slot that does not count."""
     p50_ns = int(warmup.middle_ns(slot.latency_ns)) if slot.n else warm.p50_ns
     elapsed_ns = warm.elapsed_ns + max(0, slot.t1_ns - slot.t0_ns)
-    return Warm(warm.n + slot.n, elapsed_ns, p50_ns, warm.shape, warm.rest)
+    beats = (*warm.beats, *_beats(slot, rule))
+    return replace(warm, n=warm.n + slot.n, elapsed_ns=elapsed_ns, p50_ns=p50_ns, beats=beats)
+
+
+def _beats(slot: Slot, rule: Rule) -> Iterator[Beat]:
+    """A slot as windows of as many iterations each, about as long as the rule's."""
+    latency_ns, length_ns = slot.latency_ns, max(0, slot.t1_ns - slot.t0_ns)
+    count = min(slot.n, max(1, length_ns // max(1, rule.window_ns)))
+    for k in range(count):
+        part = latency_ns[k * slot.n // count : (k + 1) * slot.n // count]
+        yield Beat(slot.t0_ns + (k + 1) * length_ns // count, int(warmup.middle_ns(part)))
 
 
 def _still_broken(warm: Warm) -> Optional[Rest]:

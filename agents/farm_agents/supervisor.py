@@ -9,16 +9,31 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import List, Optional, Sequence
 
-from farm_agents import board, child, cores, knobs, limit, outset, place, room, sampling, settle, spec, thermal
+from farm_agents import (
+    board,
+    child,
+    cores,
+    knobs,
+    limit,
+    outset,
+    place,
+    room,
+    sampling,
+    settle,
+    spec,
+    thermal,
+    throttle,
+)
 from farm_agents.greeting import Opened, greet
 from farm_agents.lines import LineReader, LineWriter, Log
-from farm_agents.pin import Pinning
+from farm_agents.pin import Pinning, noted
 from farm_agents.place import Layout, Verdicts
 from farm_agents.sampling import Sampling
 from farm_agents.settle import Arrival, Settling
 from farm_agents.wire import (
     BEAT_AGENT_S,
     Beat,
+    Clock,
     Evict,
     Failed,
     Job,
@@ -148,6 +163,8 @@ class Agent:
             self._start(message)
         elif isinstance(message, Stop):
             self._stop(message)
+        elif isinstance(message, Clock):
+            self.writer.send(Clock(message.asked_ns, time.monotonic_ns()))
         elif not isinstance(message, Beat):
             raise WireError("{} is not for an agent".format(type(message).__name__))
 
@@ -233,9 +250,11 @@ class Agent:
     def _pin(self, work: spec.Work) -> None:
         """A clock that cannot be held is a fact of the launch, which runs all the same."""
         if work.point.pin == knobs.STOCK:
+            self.pinning.targets = {}
             return
         self.writer.send(Stage(work.launch, "pin", time.perf_counter_ns()))
-        self.pinning.hold(work.point.pin, self._measured(work.point.cpus), work.deadline_s + LEASE_MORE_S)
+        cpus, lease_s = self._measured(work.point.cpus), work.deadline_s + LEASE_MORE_S
+        self.pinning.hold(work.point.pin, cpus, lease_s, work.start.canary_ns)
 
     def _unpin(self, launch: str, told: Json) -> Json:
         """The fact `pin` of a launch that wanted one, its knobs given back; `told`: the other facts."""
@@ -361,6 +380,7 @@ class Agent:
             **end.facts, **runner.settled, **self.sampling.close(), "boot_id": board.boot_id(self.opened.tree)
         }  # fmt: skip
         facts.update(self._unpin(runner.launch, facts))
-        self.writer.send(replace(end, facts=facts))
+        targets = {policy.name: khz for policy, khz in self.pinning.targets.items()}
+        self.writer.send(noted(replace(end, facts=throttle.judged(facts, self.sampling.watch, targets))))
         with suppress(OSError):  # outputs wait for their fetch; an empty folder goes while nobody waits for it
             os.rmdir(self.where.scratch(runner.launch))

@@ -5,22 +5,32 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
-from farm_agents import beside, cgroup, cpufreq, devfreq, family, firmware, hwmon, pin, rails, thermal
+from farm_agents import (
+    beside,
+    cgroup,
+    cpufreq,
+    cycles,
+    devfreq,
+    edges,
+    family,
+    firmware,
+    hwmon,
+    pin,
+    power_mode,
+    rails,
+    thermal,
+)
 from farm_agents.cpufreq import Policy
 from farm_agents.devfreq import Devfreq
 from farm_agents.hwmon import Chip
+from farm_agents.power_mode import Idle, PowerMode
 from farm_agents.rails import Rail
 from farm_agents.sysfs import CPU, Sysfs
 from farm_agents.thermal import Cooler, Zone
 from farm_agents.wire import Json
 
 SUPPLIES = "sys/class/power_supply"
-COUNTERS = re.compile(r"(core|package)_(throttle|power_limit)_count\Z")
 MMIO = re.compile(r"intel-rapl-mmio:")
-PARANOID = "proc/sys/kernel/perf_event_paranoid"
-EVENTS = "sys/bus/event_source/devices"
-CYCLES = re.compile(r"cpu(_core|_atom)?\Z|armv[0-9]|arm_|apple_")  # event sources that are processors
-FOR_ALL = 2  # perf_event_paranoid up to which an account may count its own cycles
 NO_RAIL = "no sensor of the board's power"
 NO_WHOLE = "no rail is known to be the whole of the board or its processor"
 NO_THROTTLE = "nothing on this board counts or tells throttling"
@@ -67,6 +77,8 @@ class Hardware:
     rails: Tuple[Rail, ...]
     power: Tuple[str, ...]
     supplies: Tuple[Supply, ...]
+    idle: Idle
+    nvpmodel: Optional[PowerMode]
     refused: Tuple[Refusal, ...]
 
     def to_json(self) -> Json:
@@ -99,18 +111,16 @@ def survey(tree: Sysfs) -> Hardware:
         rails=power,
         power=tuple(rail.key for rail in rails.whole(power)),
         supplies=supplies,
+        idle=power_mode.idle(tree),
+        nvpmodel=power_mode.power_mode(tree),
         refused=tuple(_refused(tree, zones, chips, supplies)),
     )
 
 
 def _counters(tree: Sysfs) -> List[str]:
     """Of Intel's processors; each CPU has them, the first that has tells their names."""
-    for cpu in tree.names(CPU, "cpu"):
-        folder = "{}/{}/thermal_throttle".format(CPU, cpu)
-        found = [name for name in tree.entries(folder) if COUNTERS.match(name)]
-        if found:
-            return ["{}/cpu*/thermal_throttle/{}".format(CPU, name) for name in found]
-    return []
+    found = (edges.counters(tree, cpu) for cpu in tree.names(CPU, "cpu"))
+    return ["{}/cpu*/thermal_throttle/{}".format(CPU, name) for name in next(filter(None, found), [])]
 
 
 def _supplies(tree: Sysfs) -> Tuple[Supply, ...]:
@@ -160,7 +170,7 @@ def capabilities(tree: Sysfs, found: Hardware, allowed: Sequence[int]) -> Json:
         "power": None if found.power else _no_power(found),
         "firmware": _unless(found.throttled_bits is not None, firmware.NO_FIRMWARE),
         "pin": None if _farm_tune(tree) else _closed(found, allowed),
-        "perf": _no_perf(),
+        "perf": cycles.reason(Sysfs()),  # its cycles are counted, whatever tree stands for the board
         "memory_limit": cgroup.reason(tree),
     }
     return {name: {"ok": reason is None, "reason": reason} for name, reason in reasons.items()}
@@ -198,16 +208,3 @@ def _closed(found: Hardware, allowed: Sequence[int]) -> Optional[str]:
     if not policies:
         return NO_POLICY
     return "this account may not write " + ", ".join(closed) if closed else None
-
-
-def _no_perf() -> Optional[str]:
-    """Of the machine, whatever tree stands for the board: it is the machine's cycles that are counted."""
-    machine = Sysfs()
-    level = machine.number(PARANOID)
-    if level is None:
-        return "this kernel counts no events"
-    if not any(CYCLES.match(name) for name in machine.entries(EVENTS)):
-        return "the kernel knows no counters of this processor"
-    if level > FOR_ALL and os.geteuid() != 0:
-        return "perf_event_paranoid is {}: an ordinary account may count nothing".format(level)
-    return None

@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Set, Tuple
 
@@ -100,6 +101,12 @@ def integer(text: Optional[str]) -> Optional[int]:
 
 def short(text: Optional[str]) -> str:
     return "".join(c if c.isprintable() else " " for c in (text or "")[:WORD_LIMIT]).strip()
+
+
+def apart(found: Sequence[Tuple[str, str]]) -> List[str]:
+    """Of names and their folders: what several have, such as four coolers called Processor, with its folder's name."""
+    often = Counter(name for name, _ in found)
+    return [name if often[name] == 1 else "{}@{}".format(name, folder) for name, folder in found]
 
 
 def cpu_list(text: str) -> List[int]:

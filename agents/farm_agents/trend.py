@@ -1,7 +1,8 @@
 """How something moves over time: the slope of Theil and Sen, and the rate of a temperature; pure functions."""
 
+from math import erfc, sqrt
 from statistics import median
-from typing import Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 SPAN_NS = 10_000_000_000
 RATE_MAX_MC = 500  # in SPAN_NS: a board whose temperature moves faster is not at rest
@@ -26,3 +27,16 @@ def rate_mc(points: Sequence[Point]) -> Optional[float]:
 
 def stands(rate: float) -> bool:
     return abs(rate) <= RATE_MAX_MC
+
+
+def rise_p(values: Sequence[float]) -> float:
+    """The chance of rising so steadily where nothing rises, by Mann and Kendall."""
+    n = len(values)
+    count = range(n)
+    pairs = sum((values[j] > values[i]) - (values[j] < values[i]) for i in count for j in count if i < j)
+    alike: Dict[float, int] = {}
+    for value in values:
+        alike[value] = alike.get(value, 0) + 1
+    ties = sum(t * (t - 1) * (2 * t + 5) for t in alike.values())
+    spread = (n * (n - 1) * (2 * n + 5) - ties) / 18
+    return 0.5 * erfc((pairs - 1) / sqrt(2 * spread)) if spread > 0 and pairs > 0 else 1.0

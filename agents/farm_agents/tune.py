@@ -1,42 +1,26 @@
 """`farm-tune`: sets clocks for whoever is connected to it, and gives them back however the connection ends.
 
-One file of the standard library and JSON lines, so that it can be read whole before it is installed for root. Only the
-knobs that KNOB names are ever written, and only with values that the board itself lists.
+The standard library and JSON lines alone, so that it can be read whole before it is installed for root: then these
+modules are one file. Only the knobs that `grants` names are ever written.
 """
 
-import errno
-import fcntl
 import json
 import os
-import re
 import select
 import signal
 import sys
 import time
-from contextlib import suppress
-from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, List, NoReturn, Optional, Sequence
 
-Json = Dict[str, Any]
-FORMAT = "farm.lease/1"
+from farm_agents.grants import LIMITS, UNSUPPORTED, Json, Refused, Tree, check_value, errno_name, knob_of, tunables
+from farm_agents.guardian import Guardian, on_signals
+from farm_agents.ledger import Journal
+
 JOURNAL = "/var/lib/farm-agent/lease.json"
-FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 LINE_LIMIT = 1 << 16
 WRITES_MOST = 512
 LEASE_MOST_S = 6 * 3600.0
-WAIT_S = 3.0  # for another farm-tune that is still giving back
-POLL_S = 0.02
 GOVERNOR = "scaling_governor"
-LIMITS = ("scaling_min_freq", "scaling_max_freq")
-CPUFREQ = "sys/devices/system/cpu/cpufreq"
-KNOB = re.compile("(" + CPUFREQ + "/policy[0-9]{1,4})/(" + "|".join((GOVERNOR, *LIMITS)) + ")")
-VALUE = re.compile(r"[A-Za-z0-9_-]{1,32}")
-BOOT_ID = "proc/sys/kernel/random/boot_id"
-COOLERS = "sys/class/thermal"
-COOLS_CPU = re.compile(r"cpufreq-cpu|thermal-cpufreq|Processor\Z")
-
-
-class Refused(Exception):
-    """A request that is not carried out; nothing was written."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -49,13 +33,20 @@ def main(words: Sequence[str]) -> int:
     if rest not in ([], ["restore"]):
         sys.stderr.write("usage: farm-tune [--root DIR --journal FILE] [restore]\n")
         return 2
-    desk = Desk(Tree(options["--root"]), options["--journal"])
-    if not rest:
-        return serve(desk, 0, 1)
-    answer = desk.answer(b'{"verb": "acquire"}')  # it gives back what an ended farm-tune left
+    tree, journal = Tree(options["--root"]), options["--journal"]
+    if rest:
+        answer = restore(tree, journal)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        return 0 if answer["ok"] and not Journal(journal).knobs(tree) else 1
+    return serve(Desk(tree, journal, Guardian(lambda: restore(tree, journal))), 0, 1)
+
+
+def restore(tree: Tree, journal: str) -> Json:
+    """Gives back what an ended farm-tune has left; nothing where another one is at it."""
+    desk = Desk(tree, journal)
+    answer = desk.answer(b'{"verb": "acquire"}')
     desk.leave()
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 0 if answer["ok"] and not desk.knobs else 1
+    return answer
 
 
 def serve(desk: "Desk", reading: int, writing: int) -> int:
@@ -78,125 +69,18 @@ def serve(desk: "Desk", reading: int, writing: int) -> int:
     return 0
 
 
-def on_signals(act: Any) -> None:
-    for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(name, act)
-
-
 def _leave(number: int, frame: Any) -> NoReturn:
     del frame
     sys.exit(128 + number)
 
 
-class Tree:
-    """The files below `root`; a recorded or simulated tree is taken for the board's."""
-
-    def __init__(self, root: str) -> None:
-        self.root = os.path.realpath(root)
-
-    def path(self, name: str) -> str:
-        return os.path.join(self.root, name)
-
-    def text(self, name: str) -> str:
-        """Raises OSError."""
-        return self._bytes(name).decode("utf-8", "replace").strip()
-
-    def words(self, name: str) -> List[str]:
-        """None where the file is missing."""
-        try:
-            return self.text(name).split()
-        except OSError:
-            return []
-
-    def write(self, name: str, value: str) -> None:
-        """Raises OSError. A plain file is padded before it is cut, so that nobody ever reads it empty or torn."""
-        fd = os.open(self.path(name), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            found = os.fstat(fd)
-            if not found.st_mode & 0o222:  # a knob that nobody may write is closed to root too
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            data, size = value.encode() + b"\n", len(self._bytes(name))
-            plain = found.st_size == size  # the kernel's own files claim a whole page
-            os.write(fd, data.ljust(size, b"\n") if plain else data)
-            if plain:
-                os.ftruncate(fd, len(data))
-        finally:
-            os.close(fd)
-
-    def set(self, name: str, value: str) -> Optional[str]:
-        """Why it could not be written."""
-        try:
-            self.write(name, value)
-        except OSError as error:
-            return errno_name(error)
-        return None
-
-    def cooled(self) -> bool:
-        """Whether heat takes clock away from the processor now: what limits then read is not what was written."""
-        with suppress(OSError):
-            for entry in os.listdir(self.path(COOLERS)):
-                folder = COOLERS + "/" + entry + "/"
-                kind, state = self.words(folder + "type"), self.words(folder + "cur_state")
-                if kind and COOLS_CPU.match(kind[0]) and state not in ([], ["0"]):
-                    return True
-        return False
-
-    def boot_id(self) -> Optional[str]:
-        return next(iter(self.words(BOOT_ID) or Tree("/").words(BOOT_ID)), None)
-
-    def _bytes(self, name: str) -> bytes:
-        with open(self.path(name), "rb") as file:
-            return file.read(65536)
-
-
-def knob_of(tree: Tree, name: Any) -> Tuple[str, str]:
-    """(folder, file) of a knob. Raises Refused at any other path, and at one that leads elsewhere."""
-    found = KNOB.fullmatch(name) if isinstance(name, str) else None
-    if found is None:
-        raise Refused("{!r:.200} is no knob that may be set".format(name))
-    if os.path.realpath(tree.path(name)) != tree.path(name):
-        raise Refused("{} leads elsewhere".format(name))
-    return found.group(1), found.group(2)
-
-
-def check_value(tree: Tree, name: Any, value: Any) -> None:
-    """Raises Refused at a value that the board does not list."""
-    folder, file = knob_of(tree, name)
-    if not isinstance(value, str) or not VALUE.fullmatch(value):
-        raise Refused("{!r:.80} is no value for {}".format(value, name))
-    if file == GOVERNOR:
-        known = value in tree.words(folder + "/scaling_available_governors")
-    else:
-        known = value.isdigit() and _runs_at(tree, folder, int(value))
-    if not known:
-        raise Refused("{} does not know {}".format(name, value))
-
-
-def _runs_at(tree: Tree, folder: str, khz: int) -> bool:
-    kinds = ("/scaling_available_frequencies", "/scaling_boost_frequencies")
-    steps = [word for kind in kinds for word in tree.words(folder + kind)]
-    low, high = (tree.words(folder + "/cpuinfo_" + end + "_freq") for end in ("min", "max"))
-    if steps:
-        return str(khz) in steps
-    return bool(low and high) and int(low[0]) <= khz <= int(high[0])
-
-
-def tunables(tree: Tree, folder: str, governor: str) -> Json:
-    """What a governor was tuned to: the kernel forgets it when another one takes over."""
-    place = "{}/{}".format(folder, governor)
-    found: Json = {}
-    with suppress(OSError):
-        for name in os.listdir(tree.path(place)) if VALUE.fullmatch(governor) else []:
-            found[name] = " ".join(tree.words(place + "/" + name))
-    return found
-
-
 class Desk:
     """One lease at a time: its knobs with their first values, journaled before any of them is written."""
 
-    def __init__(self, tree: Tree, journal: str) -> None:
+    def __init__(self, tree: Tree, journal: str, guardian: Optional[Guardian] = None) -> None:
         self.tree = tree
         self.journal = Journal(journal)
+        self.guardian = guardian
         self.lease: Optional[str] = None
         self.until = 0.0
         self.knobs: List[Json] = []
@@ -240,6 +124,8 @@ class Desk:
             check_value(self.tree, *write)
         touched = [self._noted(path, value) for path, value in writes]
         self._journal()
+        if self.guardian is not None:
+            self.guardian.watch(self.until)
         for knob in touched:
             knob["error"] = self.tree.set(knob["path"], knob["wanted"])
         for knob in touched:
@@ -264,6 +150,8 @@ class Desk:
         """The end of a lease, whatever ended it."""
         rows = self._give_back() if self.lease is not None else []
         self.lease = None
+        if self.guardian is not None:
+            self.guardian.rest()
         self.journal.unlock()
         return rows
 
@@ -286,7 +174,7 @@ class Desk:
         return {"orig": orig, **({"tunables": tunables(self.tree, folder, orig)} if file == GOVERNOR else {})}
 
     def _journal(self) -> None:
-        head = {"format": FORMAT, "boot_id": self.tree.boot_id(), "lease": self.lease, "until": self.until}
+        head = {"boot_id": self.tree.boot_id(), "lease": self.lease, "until": self.until}
         self.journal.write({**head, "knobs": self.knobs})
 
     def _give_back(self) -> List[Json]:
@@ -309,6 +197,8 @@ class Desk:
             if now != knob["orig"]:
                 if self._foreign(knob, file, now):
                     return {**row, "seen": now}
+                if knob["orig"] == UNSUPPORTED:
+                    return {**row, "restored": True}  # its governor takes it along
                 self._write_back(folder, knob)
             after = self.tree.text(knob["path"])
             capped = file in LIMITS and self.tree.cooled()
@@ -327,72 +217,6 @@ class Desk:
         self.tree.write(knob["path"], knob["orig"])
         for name, value in knob.get("tunables", {}).items():  # the kernel may refuse one that it told
             self.tree.set("{}/{}/{}".format(folder, knob["orig"], os.path.basename(name)), str(value))
-
-
-class Journal:
-    """What has to be given back, on disk before it is needed; its lock says who is at it."""
-
-    def __init__(self, path: str) -> None:
-        self.path = os.path.abspath(path)
-        self.fd: Optional[int] = None
-
-    def lock(self) -> None:
-        """Waits for one that is still giving back. Raises Refused, OSError."""
-        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-        fd = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        until = time.monotonic() + WAIT_S
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > until:
-                    os.close(fd)
-                    raise Refused("another farm-tune holds the clocks of this board") from None
-                time.sleep(POLL_S)
-        self.fd = fd
-
-    def unlock(self) -> None:
-        if self.fd is not None:
-            os.close(self.fd)
-            self.fd = None
-
-    def knobs(self, tree: Tree) -> List[Json]:
-        """Those of a lease that ended in this boot: another boot has forgotten them by itself."""
-        try:
-            with open(self.path, "rb") as file:
-                body = json.loads(file.read().decode())
-            mine = body["format"] == FORMAT and body["boot_id"] == tree.boot_id()
-            texts = ("path", "orig", "wanted")
-            return [{**knob, **{name: str(knob[name]) for name in texts}} for knob in body["knobs"]] if mine else []
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
-
-    def write(self, body: Json) -> None:
-        """On the disk when it returns, whole or as it was."""
-        fresh = self.path + ".new"
-        with open(os.open(fresh, FRESH, 0o600), "wb") as file:
-            file.write(json.dumps(body).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self.path)
-        self._settle()
-
-    def remove(self) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(self.path)
-            self._settle()
-
-    def _settle(self) -> None:
-        folder = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def errno_name(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, "EIO")
 
 
 if __name__ == "__main__":

@@ -136,6 +136,14 @@ class Beat:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """What is your CLOCK_MONOTONIC? The orchestrator asks between launches with its own, the agent answers with both."""
+
+    asked_ns: int
+    t_ns: Optional[int] = None
+
+
+@dataclass(frozen=True)
 class Samples:
     """A columnar chunk of a slot, from iteration `first`; paced launches carry the start delay of each iteration."""
 
@@ -193,13 +201,13 @@ class Stop:
 
 Message = Union[
     Open, Hello, Refused, Prepare, Ready, Evict, Evicted, Job,
-    Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop,
+    Stage, Beat, Clock, Samples, Readings, Outputs, Done, Failed, Stop,
 ]  # fmt: skip
 KINDS: Dict[str, Type[Any]] = {
     kind.__name__.lower(): kind
     for kind in (
         Open, Hello, Refused, Prepare, Ready, Evict, Evicted, Job,
-        Stage, Beat, Samples, Readings, Outputs, Done, Failed, Stop,
+        Stage, Beat, Clock, Samples, Readings, Outputs, Done, Failed, Stop,
     )
 }  # fmt: skip
 CHECKS: Dict[Any, Callable[[Any], bool]] = {

@@ -4,8 +4,9 @@ import os
 import select
 import signal
 from contextlib import suppress
+from pathlib import Path
 
-from farm_lab import usage
+from farm_lab import quota, usage
 from farm_lab.processes import Process, seen
 
 PERIOD_NS = 8_000_000
@@ -32,6 +33,10 @@ class Guard:
     def watch(self, process: Process) -> None:
         os.write(self.pipe, f"{process.pid} {process.start}\n".encode())
 
+    def keep(self, group: Path, own: Path) -> None:
+        """A control group that is to be dissolved."""
+        os.write(self.pipe, f"{group} {own}\n".encode())
+
 
 def _guard(pipe: int) -> None:
     """Asked to end, it waits for the end of the pipe: the other one is asked at the same time."""
@@ -39,10 +44,16 @@ def _guard(pipe: int) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     watched: set[Process] = set()
+    groups: set[tuple[Path, Path]] = set()
     with os.fdopen(pipe, "rb", buffering=0) as lines:
         while line := lines.readline():
-            pid, start = map(int, line.split())
-            watched = {process for process in watched if process.alive} | {Process(pid, start)}
+            one, other = line.decode().split()
+            if one.startswith("/"):
+                groups.add((Path(one), Path(other)))
+            else:
+                watched = {process for process in watched if process.alive} | {Process(int(one), int(other))}
+    for group, own in groups:
+        quota.dissolve(group, own)
     for process in watched:
         if process.alive:
             with suppress(OSError):
@@ -51,6 +62,8 @@ def _guard(pipe: int) -> None:
 
 class Brake:
     """One runner, stopped and let go by turns; `share`: of the time it may run, by the physics."""
+
+    name = "stops"
 
     def __init__(self, pid: int, guard: Guard) -> None:
         """Raises ProcessLookupError where it has ended."""
@@ -66,6 +79,14 @@ class Brake:
         self.correction = 0.0
         self.begun_ns = self.reviewed_ns = self.free_ns = 0
         self.had = (0, 0)
+
+    def hold(self, share: float) -> None:
+        self.share = share
+
+    @property
+    def idle(self) -> bool:
+        """It is to be slowed and has no turns yet."""
+        return self.share < FULL and not self.at_work
 
     def begin(self, now_ns: int) -> None:
         """From now on it needs its turns."""

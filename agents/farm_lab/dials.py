@@ -44,7 +44,8 @@ class Dial:
         if len(fresh) > size:
             os.pwrite(self.fd, b"\n" * (len(fresh) - size), size)
         os.pwrite(self.fd, fresh.ljust(size, b"\n"), 0)
-        os.ftruncate(self.fd, len(fresh))
+        if len(fresh) < size:
+            os.ftruncate(self.fd, len(fresh))
         self.shown, self.stamp = fresh, self._stamp()
 
     def written(self) -> str | None:

@@ -2,20 +2,16 @@
 
 import os
 import pwd
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from farm_lab import sshd, state
+from farm_lab import shift, sshd, state
 from farm_lab.journal import Json, Standing
 from farm_lab.places import LabError
 from farm_lab.victim import Fault, Victim, nothing_more, number
 
-FAKETIME = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime", "/usr/lib64/faketime")
-LIBRARIES = ("libfaketimeMT.so.1", "libfaketime.so.1")
-SHIFT = re.compile(r"[+-]\d{1,6}[smhdy]?")
 START_UP = {"bash": ".bashrc", "zsh": ".zshenv"}  # what they read before a command that came over SSH
 
 
@@ -23,21 +19,8 @@ def _key(victim: Victim, argument: str | None) -> Json:
     return {**nothing_more(victim, argument), "key": str(victim.here.other_key)}
 
 
-def _clock(_: Victim, argument: str | None) -> Json:
-    """The wall clock alone: no board's monotonic one jumps."""
-    shift = argument or "-1000d"
-    if not SHIFT.fullmatch(shift):
-        raise LabError(f"{argument!r}: a shift of the clock is written as -1000d, +2h, -30s")
-    own = {"LD_PRELOAD": str(_library()), "FAKETIME": shift}
-    return {"env": {**own, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}}
-
-
-def _library() -> Path:
-    folders = [folder for pattern in FAKETIME for folder in Path("/").glob(pattern.lstrip("/"))]
-    found = [folder / name for name in LIBRARIES for folder in folders if (folder / name).exists()]
-    if not found:
-        raise LabError("wrong-clock needs libfaketime on this machine (Debian: apt-get install faketime)")
-    return found[0]
+def _clock(victim: Victim, argument: str | None) -> Json:
+    return {"env": shift.env(victim.here, argument or "+1000d")}
 
 
 def _shell(victim: Victim, argument: str | None) -> Json:
@@ -53,6 +36,8 @@ def _shell(victim: Victim, argument: str | None) -> Json:
 def _strike(victim: Victim, kept: Mapping[str, Any]) -> None:
     if "key" in kept:
         sshd.make_key(Path(kept["key"]), victim.name)
+    if "FAKETIME" in kept.get("env", {}):
+        shift.share(victim.here)
     if "file" in kept:
         victim.here.home.mkdir(exist_ok=True)
         (victim.here.home / kept["file"]).write_text(f"sleep {kept['pause_s']:g}\n")
@@ -77,12 +62,12 @@ def _settings(standing: Sequence[Standing], mark: str) -> str:
     """Read before the server's own configuration, in which the first word counts."""
     keys = [f"HostKey {fault.kept['key']}\n" for fault in standing if "key" in fault.kept]
     env = {name: value for fault in standing for name, value in fault.kept.get("env", {}).items()}
-    words = " ".join((mark, *(f"{name}={value}" for name, value in env.items())))
+    words = " ".join((mark, *(f'"{name}={value}"' for name, value in env.items())))
     return "".join([*keys, *([f"SetEnv {words}\n"] if env else [])])
 
 
 FAULTS = {
-    "wrong-clock": Fault("Its wall clock is so far off.", _clock, _strike, _undo, "[SHIFT: -1000d]"),
+    "wrong-clock": Fault("Its wall clock is so far ahead.", _clock, _strike, _undo, "[SHIFT: +1000d]"),
     "host-key-changed": Fault("Its SSH server shows another key.", _key, _strike, _undo),
     "slow-shell": Fault("Its login shell takes so long before each command.", _shell, _strike, _undo, "[SECONDS: 0.3]"),
 }

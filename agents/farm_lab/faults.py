@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from farm_lab import entry, journal, links, power, senses, state, storage, timers, victim, work
+from farm_lab import climate, entry, journal, links, power, senses, state, storage, timers, victim, work
 from farm_lab.journal import Standing
 from farm_lab.places import LabError, Places
 from farm_lab.processes import end
 from farm_lab.victim import Fault, Victim
 
 FAULTS: Mapping[str, Fault] = {
-    **power.FAULTS, **links.FAULTS, **storage.FAULTS, **senses.FAULTS, **work.FAULTS, **entry.FAULTS,
+    **power.FAULTS, **links.FAULTS, **storage.FAULTS, **senses.FAULTS, **climate.FAULTS, **work.FAULTS, **entry.FAULTS,
 }  # fmt: skip
 CURES: Mapping[str, str | None] = {"heal": None, "power-on": "power-off", "link-heal": "link-cut"}
 PATIENCE_S = 15.0  # another command, or the end of another fault, may be at work

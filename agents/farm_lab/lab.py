@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from farm_lab import background, chaos, outfit, profiles, sshd, state, storage, timers
+from farm_lab import background, bursts, chaos, outfit, profiles, quota, shift, sshd, state, storage, timers
 from farm_lab.level import Disk, disk_of
 from farm_lab.places import BoardPlaces, LabError, Places
 from farm_lab.processes import Process, end
@@ -44,6 +44,7 @@ def down(places: Places) -> bool:
         _end_all(places)
         for folder in _folders(places.boards):
             storage.writable(BoardPlaces(folder).base)
+            shift.forget(BoardPlaces(folder))
         shutil.rmtree(places.root)
     return True
 
@@ -135,6 +136,9 @@ def _board(places: Places, name: str, old: VirtualBoard | None, number: int, opt
     )
     cpus = outfit.cpus_of(shown)
     cpu, entrance = cpus[number % len(cpus)], old.entrance if old else None
+    neighbours = profile.physics["foreign_load"]
+    if options.physics and options.load == "real" and neighbours:
+        bursts.start(here, cpu, options.seed, neighbours)
     return VirtualBoard(name, server.port, server.process, cpu, profile.name, entrance)
 
 
@@ -158,6 +162,7 @@ def _end_all(places: Places) -> None:
     The physics first: a process that it has stopped hears no SIGTERM.
     """
     end(background.running(WEATHER, places.root))
+    quota.forget(places.root)
     folders = [BoardPlaces(folder) for folder in _folders(places.boards)]
     processes = {process for folder in folders for process in sshd.of_board(folder)}
     end(processes | {*chaos.running(places), *timers.running(places)})
@@ -168,6 +173,8 @@ def _forget_faults(places: Places) -> None:
     places.journal.unlink(missing_ok=True)
     for folder in _folders(places.boards):
         BoardPlaces(folder).sshd_faults.unlink(missing_ok=True)
+        BoardPlaces(folder).climate.unlink(missing_ok=True)
+        shift.forget(BoardPlaces(folder))
         shutil.rmtree(BoardPlaces(folder).kept_disk, ignore_errors=True)
 
 

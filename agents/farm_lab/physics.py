@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 POWER_OF_CLOCK = 2.5
 HEADROOM = 1.25  # what schedutil leaves above the load it sees
@@ -17,6 +17,8 @@ class Hardware:
 
     `trip_c` None: heat never throttles; `silent`: it does so behind cpufreq, which goes on showing what it asked for.
     `cores`: CPUs of the machine that the board has at its highest clock; `time_scale` makes it heat faster.
+    `drift_c_h`: by how much the room warms in an hour of the board's heat; `critical_c`: where it switches itself off;
+    `held_khz`: what something that cpufreq knows nothing of holds its clocks to.
     """
 
     t_amb_c: float = 25.0
@@ -30,6 +32,9 @@ class Hardware:
     main: int = 0
     cores: float = 1.0
     time_scale: float = 1.0
+    drift_c_h: float = 0.0
+    critical_c: float | None = None
+    held_khz: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Clock:
 @dataclass(frozen=True)
 class Condition:
     """A board at one moment; `cool`: how many OPPs heat takes away, `reviewed_s`: since when that stands,
-    `was_capped`: it did so at some time.
+    `was_capped`: it did so at some time, `aged_s`: how long it has heated, in the time of its heat.
     """
 
     t_c: float
@@ -74,6 +79,7 @@ class Condition:
     cool: int = 0
     reviewed_s: float = 0.0
     was_capped: bool = False
+    aged_s: float = 0.0
 
 
 def start(hardware: Hardware, t_c: float = START_C) -> Condition:
@@ -86,15 +92,24 @@ def step(hardware: Hardware, was: Condition, load: Load, knobs: Sequence[Knobs],
     """The board after `dt_s` seconds under this load: what it ran at decides the heat, the heat what it runs at next."""
     u = utilisation(hardware, was, load)
     power_w = hardware.p_idle_w + hardware.p_max_w * u * _effort(hardware, was)
-    t_c = _warmed(hardware, was.t_c, power_w, dt_s)
+    t_c = _warmed(hardware, was, power_w, dt_s)
     cool, reviewed_s = _cooled(hardware, was.cool, was.reviewed_s + dt_s, t_c)
     clocks = []
     for opps, clock, told in zip(hardware.opps, was.clocks, knobs, strict=True):
         highest = cap(opps, cool)
         asked = governed(opps, told, opps[-1] if hardware.silent else highest, u, clock.asked_khz)
-        clocks.append(_next(opps, clock, asked, highest, dt_s))
+        clocks.append(_next(opps, clock, asked, min(highest, _held(hardware, opps)), dt_s))
     return Condition(t_c, tuple(clocks), u, power_w, was.energy_j + power_w * dt_s, cool, reviewed_s,
-                     was.was_capped or cool > 0)  # fmt: skip
+                     was.was_capped or cool > 0, was.aged_s + hardware.time_scale * dt_s)  # fmt: skip
+
+
+def off(hardware: Hardware) -> Hardware:
+    """The same without power: it cools."""
+    return replace(hardware, p_idle_w=0.0, p_max_w=0.0)
+
+
+def overheated(hardware: Hardware, now: Condition) -> bool:
+    return hardware.critical_c is not None and now.t_c >= hardware.critical_c
 
 
 def speed(hardware: Hardware, now: Condition) -> float:
@@ -140,10 +155,11 @@ def _effort(hardware: Hardware, now: Condition) -> float:
     return sum(share**POWER_OF_CLOCK for share in shares) / len(shares) if shares else 1.0
 
 
-def _warmed(hardware: Hardware, t_c: float, power_w: float, dt_s: float) -> float:
-    """Exact for a power that is constant meanwhile, however long."""
-    settled_c = hardware.t_amb_c + hardware.r_th_k_w * power_w
-    return settled_c + (t_c - settled_c) * math.exp(-hardware.time_scale * dt_s / hardware.tau_s)
+def _warmed(hardware: Hardware, was: Condition, power_w: float, dt_s: float) -> float:
+    """Exact for a power that is constant meanwhile, however long; the room stands still during a step."""
+    room_c = hardware.t_amb_c + hardware.drift_c_h * was.aged_s / 3600
+    settled_c = room_c + hardware.r_th_k_w * power_w
+    return settled_c + (was.t_c - settled_c) * math.exp(-hardware.time_scale * dt_s / hardware.tau_s)
 
 
 def _cooled(hardware: Hardware, cool: int, reviewed_s: float, t_c: float) -> tuple[int, float]:
@@ -159,6 +175,10 @@ def _cooled(hardware: Hardware, cool: int, reviewed_s: float, t_c: float) -> tup
 def _next(opps: tuple[int, ...], clock: Clock, asked: int, highest: int, dt_s: float) -> Clock:
     spent = tuple(s + dt_s * (opp == clock.asked_khz) for opp, s in zip(opps, clock.spent_s, strict=True))
     return Clock(min(asked, highest), asked, spent, clock.changes + (asked != clock.asked_khz))
+
+
+def _held(hardware: Hardware, opps: Sequence[int]) -> int:
+    return opps[-1] if hardware.held_khz is None else _down(opps, hardware.held_khz)
 
 
 def _down(opps: Sequence[int], khz: int) -> int:

@@ -59,6 +59,10 @@ class BoardPlaces:
         return self.root / "weather.json"
 
     @property
+    def climate(self) -> Path:
+        return self.root / "climate.json"
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal.jsonl"
 

@@ -21,10 +21,10 @@ OWNER = 0o200
 def _sensors(victim: Victim, argument: str | None) -> Json:
     """Of all thermal zones, or the file that is named."""
     if argument is None:
-        files = _files(victim, SENSORS, "no thermal zone that answers; name a file of its tree")
+        found = files(victim, SENSORS, "no thermal zone that answers; name a file of its tree")
     else:
-        files = [_named(victim.here.sysroot.resolve(), victim.name, argument)]
-    return {"files": [str(file) for file in files], "listener": victim.board.process.pid}
+        found = [_named(victim.here.sysroot.resolve(), victim.name, argument)]
+    return {"files": [str(file) for file in found], "listener": victim.board.process.pid}
 
 
 def _named(root: Path, name: str, argument: str) -> Path:
@@ -37,11 +37,11 @@ def _named(root: Path, name: str, argument: str) -> Path:
 def _limits(victim: Victim, argument: str | None) -> Json:
     """To `KHZ`, else to the middle one of the clocks that the policy can take."""
     wanted = None if argument is None else int(number(argument, 0.0, "kHz"))
-    files = _files(victim, LIMITS, "no limit of a clock")
-    return {**_texts(files), "wrote": {str(file): f"{wanted or _middle(file.parent)}\n" for file in files}}
+    found = files(victim, LIMITS, "no limit of a clock")
+    return {**texts(found), "wrote": {str(file): f"{wanted or middle(file.parent)}\n" for file in found}}
 
 
-def _middle(policy: Path) -> int:
+def middle(policy: Path) -> int:
     """Boards without a list of clocks tell their lowest."""
     listed, lowest = policy / "scaling_available_frequencies", policy / "cpuinfo_min_freq"
     found = sorted(map(int, listed.read_text().split())) if listed.is_file() else []
@@ -52,11 +52,11 @@ def _bits(victim: Victim, argument: str | None) -> Json:
     bits = argument or STARVED
     if not BITS.fullmatch(bits):
         raise LabError(f"{bits!r}: bits of get_throttled are written as 50005 or 0x50005")
-    files = _files(victim, THROTTLED, "no get_throttled, which only a Raspberry Pi has: farm lab up --profile pi4")
-    return {**_texts(files), "wrote": {str(file): f"{bits}\n" for file in files}}
+    found = files(victim, THROTTLED, "no get_throttled, which only a Raspberry Pi has: farm lab up --profile pi4")
+    return {**texts(found), "wrote": {str(file): f"{bits}\n" for file in found}}
 
 
-def _files(victim: Victim, pattern: str, lack: str) -> list[Path]:
+def files(victim: Victim, pattern: str, lack: str) -> list[Path]:
     """Once each, whatever links lead there. Raises LabError where there is none."""
     found = sorted({file.resolve() for file in victim.here.sysroot.glob(pattern) if file.is_file()})
     if not found:
@@ -64,8 +64,8 @@ def _files(victim: Victim, pattern: str, lack: str) -> list[Path]:
     return found
 
 
-def _texts(files: list[Path]) -> Json:
-    return {"texts": {str(file): file.read_text("utf-8", "replace") for file in files}}
+def texts(found: list[Path]) -> Json:
+    return {"texts": {str(file): file.read_text("utf-8", "replace") for file in found}}
 
 
 def _hide(_: Victim, kept: Mapping[str, Any]) -> None:
@@ -93,12 +93,12 @@ def _hidden(file: Path) -> Path:
     return file.with_name(f".{file.name}")
 
 
-def _write_all(_: Victim, kept: Mapping[str, Any]) -> None:
+def write_all(_: Victim, kept: Mapping[str, Any]) -> None:
     for file, text in kept["wrote"].items():
         _write(Path(file), text)
 
 
-def _give_back(_: Victim, kept: Mapping[str, Any]) -> None:
+def give_back(_: Victim, kept: Mapping[str, Any]) -> None:
     """What somebody has put right meanwhile stays."""
     for file, text in kept["wrote"].items():
         if Path(file).is_file() and Path(file).read_text().strip() == text.strip():
@@ -120,7 +120,7 @@ FAULTS = {
                          _hide, _bring_back, "[FILE]"),
     "sensor-garbage": Fault("The temperature sensors, or that file, say -256000.", _sensors,
                             _spoil, _bring_back, "[FILE]"),
-    "knob-stolen": Fault("Somebody else lowers scaling_max_freq.", _limits, _write_all, _give_back, "[KHZ]"),
+    "knob-stolen": Fault("Somebody else lowers scaling_max_freq.", _limits, write_all, give_back, "[KHZ]"),
     "undervoltage": Fault("The firmware tells of too low a voltage (Raspberry Pi only).", _bits,
-                          _write_all, _give_back, f"[BITS: {STARVED}]"),
+                          write_all, give_back, f"[BITS: {STARVED}]"),
 }  # fmt: skip

@@ -24,7 +24,8 @@ class Options:
     `python`: the interpreter behind each board's own wrapper. `disk`: bytes of each board's own disk, at level 1 only.
     `profile`: whose hardware the boards show: a name, the absolute path of a record or tree, or `mix`.
     `physics`: it heats and slows down, `time_scale` times as fast as real ones, with `cores` CPUs of the machine at its
-    highest clock; `exact`: without noise.
+    highest clock; `exact`: without noise. `drift`: °C an hour in which the room warms; `critical`: boards switch themselves
+    off when it is too hot. `slow_down`: `quota`, `stops`, or `auto` for the better one that works.
     """
 
     python: str
@@ -39,6 +40,9 @@ class Options:
     time_scale: float = 1.0
     cores: float = 1.0
     exact: bool = False
+    drift: float = 0.0
+    critical: bool = False
+    slow_down: str = "auto"
 
 
 @dataclass(frozen=True)

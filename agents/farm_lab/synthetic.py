@@ -43,6 +43,8 @@ IMPORT_BYTES = 44_000_000
 LOAD_FACTOR = 2.6  # bytes above the import that a byte of model takes
 NS = 1_000_000_000
 NO_REASON = "a stand-in measured nothing"
+RISING_MC, RISING_NS = 500, 10 * NS  # a board whose heat moves faster is not at rest
+WINDOW_SD = 0.002  # of the logarithm of a window's median
 CLOCK_NS, MEMORY_NS = 50_000, 5_000_000  # of the canary, at the highest clock; the memory's own never changes
 SEEN = {
     "governor": "governor",
@@ -50,13 +52,16 @@ SEEN = {
     "freq_min_khz": "low_khz",
     "freq_max_khz": "high_khz",
     "temp_mc": "temp_mc",
+    "throttled_bits": "bits",
 }  # facts at a slot's start and end, by the names that the physics has for them
 UNSEEN = (
-    "warmup_n", "warmup_windows", "warmup_coarse", "freq_transitions", "cooling_state_max", "buffer_bytes",
-    "temp_mc_launch", "pss", "uss", "swap_pss", "nvmap_import", "nvmap",
+    "eff_khz", "warmup_n", "warmup_windows", "warmup_coarse", "freq_transitions", "cooling_state_max", "buffer_bytes",
+    "temp_mc_launch", "idle_before_ns", "idle_after_ns", "pss", "uss", "swap_pss", "nvmap_import", "nvmap",
     *(f"{name}_{when}" for name in ("governor", "freq_khz", "freq_min_khz", "freq_max_khz", "temp_mc",
                                     "throttled_bits", "devfreq_hz") for when in ("start", "end")),
 )  # fmt: skip
+STATES = {"cooling.cpufreq": ("cool", "state"), "policy0.max": ("high_khz", "limit"), "throttled_bits": ("bits", "")}
+MOST_CHANGES = 2_000  # of them in a slot
 
 
 class Launch:
@@ -92,10 +97,58 @@ class Launch:
         launch = lognormal(self.chance(self.job["launch"]), 0.0, self.truth["launch_sd"])
         return float(self.truth["ms"].get(name, default)) * 1e6 * board * launch
 
+    @property
+    def soaks(self) -> bool:
+        return self.measures and self.job["point"].get("mode") == "sustained"
+
     def look(self) -> float:
         """How many times slower than at its highest clock the board is now; what else it shows is kept."""
-        self.seen.append(decoded(text_of(self.weather)) if self.weather else {"speed": 1.0})
+        self.seen.append(self.sight())
         return 1.0 / float(self.seen[-1]["speed"])
+
+    def sight(self) -> Json:
+        said = decoded(text_of(self.weather)) if self.weather else {"speed": 1.0}
+        return {**said, "t_ns": time.monotonic_ns()}
+
+
+class Soak:
+    """A warm-up: its windows, each with its end and its median. Only a sustained launch tells of them."""
+
+    def __init__(self, t0_ns: int) -> None:
+        self.t0_ns = self.t1_ns = t0_ns
+        self.t_ns: list[int] = []
+        self.median_ns: list[int] = []
+        self.seen: list[Json] = []
+        self.held_ns: int | None = None
+        self.held_by: str | None = None
+
+    def add(self, length_ns: int, median_ns: int, seen: Json) -> None:
+        self.t1_ns += length_ns
+        self.t_ns.append(self.t1_ns)
+        self.median_ns.append(median_ns)
+        self.seen.append(seen)
+        if seen.get("cool") and self.held_ns is None:
+            self.held_ns, self.held_by = self.t1_ns, f"cooling device at state {seen['cool']}"
+
+    @property
+    def s(self) -> float:
+        return (self.t1_ns - self.t0_ns) / NS
+
+    def rests(self, recipe: Json) -> bool:
+        """Whether latency and heat stand; where nobody tells of heat the latency decides alone."""
+        windows: int = recipe["windows"]
+        temps = [one["temp_mc"] for one in self.seen[-windows:] if one.get("temp_mc") is not None]
+        levels = [math.log(ns) for ns in self.median_ns[-windows:]]
+        if len(levels) < windows or rise(levels) > recipe["half_max"]:
+            return False
+        span_ns = (self.t_ns[-1] - self.t_ns[-windows]) / 2
+        return not temps or (len(temps) == windows and rise(temps) * RISING_NS <= RISING_MC * span_ns)
+
+
+def rise(values: list[float]) -> float:
+    """How far the means of the two halves are apart."""
+    half = len(values) // 2
+    return abs(sum(values[-half:]) - sum(values[:half])) / half
 
 
 class Slot:
@@ -141,18 +194,35 @@ def perform(launch: Launch) -> Iterator[Json]:
     work(launch, launch.truth["own_s"])
     for name in ("verify", "load", "bind", "first", *(("warmup",) if launch.measures else ())):
         yield stage(launch, name)
-    warmup_s = launch.job["recipe"]["warmup_s"] if launch.measures else 0.0
-    work(launch, warmup_s)
+    soak = warmed(launch)
     yield stage(launch, "slot")
     slot = invent(launch)
     last = list(samples(launch, slot) if launch.measures else ())
     work(launch, left_s(slot) if launch.measures else slot.latency_ns[0] / NS)
     launch.look()
-    last.append(done(launch, slot, warmup_s))
+    last.append(done(launch, slot, soak))
     if launch.truth["sleep_s"] is not None:
         sleep(launch.truth["sleep_s"] - (time.monotonic_ns() - launch.start_ns) / NS)
     yield stage(launch, "send")
     yield from last
+
+
+def warmed(launch: Launch) -> Soak:
+    """The least warm-up; a sustained launch soaks until the board's heat stands, or for the most."""
+    recipe, soak = launch.job["recipe"], Soak(time.monotonic_ns())
+    if not launch.soaks:
+        soak.t1_ns += int(recipe["warmup_s"] * NS) if launch.measures else 0
+        work(launch, soak.s)
+        return soak
+    chance = launch.chance(launch.job["launch"], "soak")
+    middle, length_ns = math.log(launch.base_ns()), max(1, int(recipe["window_s"] * NS))
+    most_s = max(recipe["warmup_s"], recipe["warmup_max_s"])
+    while soak.s < recipe["warmup_s"] or (soak.s < most_s and not soak.rests(recipe)):
+        seen = launch.sight()
+        median_ns = round(lognormal(chance, middle, WINDOW_SD) / float(seen["speed"]))
+        work(launch, (soak.t1_ns + length_ns - time.monotonic_ns()) / NS)
+        soak.add(length_ns, median_ns, seen)
+    return soak
 
 
 def invent(launch: Launch) -> Slot:
@@ -213,11 +283,11 @@ def samples(launch: Launch, slot: Slot) -> Iterator[Json]:
         }  # fmt: skip
 
 
-def done(launch: Launch, slot: Slot, warmup_s: float) -> Json:
-    return {"msg": "done", "launch": launch.job["launch"], "facts": facts(launch, slot, warmup_s), "findings": []}
+def done(launch: Launch, slot: Slot, soak: Soak) -> Json:
+    return {"msg": "done", "launch": launch.job["launch"], "facts": facts(launch, slot, soak), "findings": []}
 
 
-def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
+def facts(launch: Launch, slot: Slot, soak: Soak) -> Json:
     """Every fact of a launch; what a stand-in cannot know is null with its reason."""
     base_ms, size = launch.base_ns() / 1e6, launch.job["model"]["bytes"]
     loaded = IMPORT_BYTES + round(LOAD_FACTOR * size)
@@ -232,8 +302,20 @@ def facts(launch: Launch, slot: Slot, warmup_s: float) -> Json:
         "providers": [launch.job["point"]["provider"]], "options": {}, "output_finite": True,
         "python": sys.version.split()[0],
         **dict.fromkeys(absent), **{f"{name}_reason": NO_REASON for name in absent if name not in shown}, **shown,
-        **(slot_facts(launch, slot, warmup_s, loaded) if launch.measures else {"peak_memory": loaded, "n": 1}),
+        **({"edges": edges(launch.seen)} if launch.measures else {}),
+        **(soak_facts(launch, soak) if launch.soaks else {}),
+        **(slot_facts(launch, slot, soak.s, loaded) if launch.measures else {"peak_memory": loaded, "n": 1}),
     }  # fmt: skip
+
+
+def soak_facts(launch: Launch, soak: Soak) -> Json:
+    found = {
+        "window_ms": launch.job["recipe"]["window_s"] * 1e3, "t0_ns": soak.t0_ns, "t_ns": soak.t_ns,
+        "median_ns": soak.median_ns, "held_ns": soak.held_ns, "held_by": soak.held_by,
+    }  # fmt: skip
+    watched = any(one.get("cool") is not None for one in soak.seen)
+    reason = "nothing told that heat took clock away" if watched else NO_REASON
+    return {"soak": {**found, **({} if soak.held_ns is not None else {"held_ns_reason": reason})}}
 
 
 def seen_facts(seen: list[Json]) -> Json:
@@ -246,6 +328,17 @@ def seen_facts(seen: list[Json]) -> Json:
     found["freq_transitions"] = changes[-1] - changes[0] if changes else None
     found["cooling_state_max"] = max(states) if states else None
     return {name: value for name, value in found.items() if value is not None}
+
+
+def edges(seen: list[Json]) -> Json:
+    """What a real runner reads around its slot, and a sampler in it: the agent's verdict on throttling goes by it."""
+    told = {name: key for name, (key, _) in STATES.items() if all(one.get(key) is not None for one in seen)}
+    ends = ({name: one[key] for name, key in told.items()} for one in (seen[0], seen[-1]))
+    before, after = ({"values": values, "unread": {}} for values in ends)
+    rows = [{"t_ns": one["t_ns"], "source": name, "value": one[key]} for at, one in enumerate(seen[1:])
+            for name, key in told.items() if one[key] != seen[at][key]]  # fmt: skip
+    kinds = {name: STATES[name][1] for name in told}
+    return {"kinds": kinds, "before": before, "after": after, "seen": rows[:MOST_CHANGES]}
 
 
 def slot_facts(launch: Launch, slot: Slot, warmup_s: float, loaded: int) -> Json:

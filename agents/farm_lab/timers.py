@@ -26,6 +26,7 @@ def start(places: Places, fault: Standing, for_s: float) -> None:
 
 
 def running(places: Places, fault: Standing | None = None) -> list[Process]:
-    """Of one fault, or all of the lab."""
-    which = rf"\S+ {fault.began_ns} \d+" if fault else ".*"
-    return commanded(rf"\S+ -I -m farm_lab\.undoing {re.escape(str(places.root))} {which}")
+    """Of one fault, or all of the lab, those that switch off what is too hot included."""
+    which = rf"undoing {re.escape(str(places.root))} \S+ {fault.began_ns} \d+" if fault else ""
+    every = rf"(undoing|overheated) {re.escape(str(places.root))} .*"
+    return commanded(rf"\S+ -I -m farm_lab\.{which or every}")

@@ -9,6 +9,15 @@ from farm_lab.processes import Process
 
 RUNNER = b"runner"  # the agent's role: PYTHON -I AGENT runner
 PLENTY = 1 << 16
+ONE_THREAD = 3  # links of a folder with one folder in it
+
+
+@dataclass(frozen=True)
+class Kin:
+    """What a process can change only while it runs: the words of its command line, and whom it has started."""
+
+    words: tuple[bytes, ...]
+    children: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -18,18 +27,31 @@ class Usage:
     tasks: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     runner: int | None = None
     stand_in: bool = False
+    kin: Mapping[int, Kin] = field(default_factory=dict)
 
 
-def look(listener: Process, stand_in: bytes) -> Usage:
-    """Of a listener and all it started; `stand_in`: the path of the runner that only sleeps."""
+def look(listener: Process, stand_in: bytes, before: Usage | None = None) -> Usage:
+    """Of a listener and all it started; `stand_in`: the path of the runner that only sleeps.
+
+    By the kernel's own lists of children: asking all processes of the machine for their parents costs too much. `before`:
+    what was seen last; of a process that has not run since, no more is read.
+    """
+    was = before or Usage()
     tasks: dict[int, tuple[int, int]] = {}
+    found: dict[int, Kin] = {}
     runner, sleeps = None, False
-    for pid in _tree(listener):
-        tasks.update(_tasks(pid))
-        words = _read(f"/proc/{pid}/cmdline").split(b"\0") if pid != listener.pid else []
-        sleeps = sleeps or stand_in in words
-        runner = pid if RUNNER in words[3:] else runner
-    return Usage(tasks, runner, sleeps)
+    todo = [listener.pid] if listener.alive else []
+    while todo:
+        pid = todo.pop()
+        mine = dict(_tasks(pid))
+        rested = pid in mine and was.tasks.get(pid) == mine[pid]
+        kin = found[pid] = (was.kin.get(pid) if rested else None) or _kin(pid)
+        tasks.update(mine)
+        todo += kin.children
+        if pid != listener.pid:
+            sleeps = sleeps or stand_in in kin.words
+            runner = pid if RUNNER in kin.words[3:] else runner
+    return Usage(tasks, runner, sleeps, found)
 
 
 def load(before: Usage, now: Usage, dt_s: float) -> Load:
@@ -48,18 +70,15 @@ def had_ns(pid: int) -> tuple[int, int]:
     return sum(ran for ran, _ in found), sum(waited for _, waited in found)
 
 
-def _tree(listener: Process) -> Iterator[int]:
-    """By the kernel's own lists of children: asking all processes of the machine for their parents costs too much."""
-    todo = [listener.pid] if listener.alive else []
-    while todo:
-        pid = todo.pop()
-        yield pid
-        todo += map(int, _read(f"/proc/{pid}/task/{pid}/children").split())
+def _kin(pid: int) -> Kin:
+    words = _read(f"/proc/{pid}/cmdline").split(b"\0")
+    return Kin(tuple(words), tuple(map(int, _read(f"/proc/{pid}/task/{pid}/children").split())))
 
 
 def _tasks(pid: int) -> Iterator[tuple[int, tuple[int, int]]]:
     try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - ten times a second for every process
+        alone = os.stat(f"/proc/{pid}/task").st_nlink == ONE_THREAD  # noqa: PTH116 - ten times a second for each process
+        threads = [str(pid)] if alone else os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - the same
     except OSError:  # it has ended
         return
     for thread in threads:

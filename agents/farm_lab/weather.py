@@ -3,28 +3,34 @@
 import heapq
 import itertools
 import json
+import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from farm_agents.sysfs import Sysfs
-from farm_lab import background, dials, physics, policies, profiles, state, usage
+from farm_lab import background, climate, dials, physics, policies, processes, profiles, quota, state, usage
 from farm_lab.brake import FULL, Brake, Guard
 from farm_lab.dials import Dial
 from farm_lab.places import BoardPlaces, Places
 from farm_lab.policies import Policy
 from farm_lab.profiles import Profile
+from farm_lab.quota import Ground, Quota
 from farm_lab.state import Options, VirtualBoard
 
 STEP_NS = 100_000_000
+TOGETHER = 4  # boards that are looked at in one go: to wake up costs as much as a board does
+CRITICAL_C = 85.0
 NOISE_C = 0.1
 SPREAD = 0.02  # between pieces of silicon, of the power of full load
-NUMBER, LENGTH = 22, 320  # characters of what a board says of itself
+NUMBER, LENGTH = 22, 400  # characters of what a board says of itself
+ENCODE = json.JSONEncoder().encode
 Act = Callable[[int], int | None]  # what is to be done at a time, and when again
 
 
@@ -50,7 +56,11 @@ class Timetable:
 class Board:
     """One board under its physics."""
 
-    def __init__(self, lab: Places, board: VirtualBoard, profile: Profile, options: Options) -> None:
+    def __init__(
+        self, lab: Places, board: VirtualBoard, profile: Profile, options: Options, ground: Ground | None
+    ) -> None:
+        """`ground`: where its runner gets a quota, None where it is stopped by turns."""
+        self.lab, self.ground = lab, ground
         self.places = lab.board(board.name)
         self.listener = board.process
         self.truth = lab.truth
@@ -60,43 +70,73 @@ class Board:
         tree = Sysfs(str(self.places.sysroot))
         self.policies = policies.policies(tree, self._refused)
         spread = 0.0 if options.exact else SPREAD
-        self.hardware = hardware(profile, self.policies, board.cpu, options, self.chance.uniform(-spread, spread))
+        self.sound = hardware(profile, self.policies, board.cpu, options, self.chance.uniform(-spread, spread))
+        self.hardware, self.climate_ns = self.sound, 0
         self.gauges = dials.gauges(tree, silent=self.hardware.silent)
+        self.firmware = tree.matching(dials.FIRMWARE)[:1]
         self.condition = physics.start(self.hardware, _left_at(self.places))
         self.usage = usage.look(self.listener, self.stand_in)
         self.seen_ns = time.monotonic_ns()
         self.places.weather.touch()
         self.said = Dial(self.places.weather)
-        self.brake: Brake | None = None
+        self.brake: Brake | Quota | None = None
+        self.gone = False
         self._show()
 
-    def turn(self, now_ns: int) -> int:
-        """A step of the physics; when the next one is due."""
+    def turn(self, now_ns: int) -> None:
+        """A step of the physics."""
         dt_s = max(now_ns - self.seen_ns, 1) / 1e9
-        before, self.usage = self.usage, usage.look(self.listener, self.stand_in)
+        before, self.usage = self.usage, usage.look(self.listener, self.stand_in, self.usage)
         load = usage.load(before, self.usage, dt_s)
         if self.usage.stand_in:
             load = physics.declared(self.hardware, self.condition, self._duty())
         knobs = [policy.knobs() for policy in self.policies]
-        self.condition = physics.step(self.hardware, self.condition, load, knobs, dt_s)
+        self._suffer()
+        powered = self.hardware if self.usage.tasks else physics.off(self.hardware)
+        self.condition = physics.step(powered, self.condition, load, knobs, dt_s)
         self.seen_ns = now_ns
         self._show()
-        return now_ns + STEP_NS
+        self._switch_off()
 
-    def held(self, guard: Guard) -> Brake | None:
+    def held(self, guard: Guard) -> Brake | Quota | None:
         """The brake on the runner that is at work, where one is needed."""
-        runner, share = self.usage.runner, min(1.0, self.hardware.cores) * self.speed
+        runner, cores = self.usage.runner, self.hardware.cores
         if self.brake is not None and self.brake.pid != runner:
             self.brake.close()
             self.brake = None
-        if self.brake is None and runner is not None and share < FULL:
-            try:
-                self.brake = Brake(runner, guard)
-            except ProcessLookupError:
-                return None
+        if self.brake is None and runner is not None and min(1.0, cores) * self.speed < FULL:
+            self.brake = self._brake(runner, guard)
         if self.brake is not None:
-            self.brake.share = share
+            self.brake.hold((cores if isinstance(self.brake, Quota) else min(1.0, cores)) * self.speed)
         return self.brake
+
+    def _brake(self, runner: int, guard: Guard) -> Brake | Quota | None:
+        """The exact one where it can be had; None where the runner has ended."""
+        if self.ground is not None:
+            group = self.ground.group(self.lab.root, self.places.name)
+            guard.keep(group, self.ground.own)
+            with suppress(OSError):
+                return Quota(runner, group, self.ground.own)
+        with suppress(ProcessLookupError):
+            return Brake(runner, guard)
+        return None
+
+    def _suffer(self) -> None:
+        """Faults that came or went."""
+        try:
+            stamp_ns = os.stat(self.places.climate).st_mtime_ns  # noqa: PTH116 - ten times a second for every board
+        except OSError:
+            stamp_ns = 0
+        if stamp_ns != self.climate_ns:
+            self.climate_ns = stamp_ns
+            self.hardware = climate.suffered(self.sound, climate.standing(self.places))
+
+    def _switch_off(self) -> None:
+        """As a power failure; a process of its own does it, since this one is among what a command may end."""
+        if physics.overheated(self.hardware, self.condition) and self.usage.tasks and not self.gone:
+            self.gone = True
+            about = (str(self.lab.root), self.places.name)
+            processes.detach([sys.executable, "-I", "-m", "farm_lab.overheated", *about])
 
     @property
     def speed(self) -> float:
@@ -111,7 +151,9 @@ class Board:
         for gauge in self.gauges:
             gauge.dial.show(gauge.says(now, temp_mc))
         cool = None if hidden else now.cool
-        said = {"speed": self.speed, "t_c": now.t_c, "temp_mc": temp_mc, "cool": cool, **self._clocks()}
+        by = Brake.name if self.ground is None else Quota.name
+        said = {"speed": self.speed, "t_c": now.t_c, "temp_mc": temp_mc, "cool": cool, "slowed_by": by,
+                **self._clocks(), **self._bits()}  # fmt: skip
         self.said.show(_one_length(said))
 
     def _clocks(self) -> dict[str, Any]:
@@ -122,6 +164,12 @@ class Board:
         low, high = policy.limits(0 if self.hardware.silent else self.condition.cool)
         return {"khz": clock.asked_khz, "changes": clock.changes, "low_khz": low, "high_khz": high,
                 "governor": policy.told.governor}  # fmt: skip
+
+    def _bits(self) -> dict[str, Any]:
+        """What the firmware tells, which a fault may have written; a Raspberry Pi has it."""
+        with suppress(OSError, ValueError):  # no such board, or a fault took it away
+            return {"bits": int((self.places.sysroot / "".join(self.firmware)).read_text(), 16)}
+        return {}
 
     def _duty(self) -> float:
         """What a launch that only sleeps says it takes of its CPU."""
@@ -146,12 +194,13 @@ def hardware(
         t_amb_c=of["t_amb_c"], r_th_k_w=of["r_th_k_w"], tau_s=of["tau_s"], p_idle_w=of["p_idle_w"],
         p_max_w=of["p_max_w"] * (1 + spread), trip_c=of["trip_c"], silent=of["silent"],
         opps=tuple(policy.opps for policy in found), main=main, cores=options.cores, time_scale=options.time_scale,
+        drift_c_h=options.drift, critical_c=CRITICAL_C if options.critical else None,
     )  # fmt: skip
 
 
 def _one_length(said: dict[str, Any]) -> str:
     """JSON whose numbers never move: it is written in place, since a file exchanged ten times a second costs a disk's work."""
-    pairs = ", ".join(f'"{name}": {json.dumps(value):>{NUMBER}}' for name, value in said.items())
+    pairs = ", ".join(f'"{name}": {ENCODE(value):>{NUMBER}}' for name, value in said.items())
     return f"{{{pairs}}}".ljust(LENGTH) + "\n"
 
 
@@ -169,12 +218,14 @@ def run(lab: Places, ready: Callable[[], None]) -> None:
     if known is None:
         sys.exit(f"{lab.state} tells of no lab")
     guard, timetable = Guard(), Timetable()
+    ground = None if known.options.slow_down == Brake.name else quota.ground()
     boards = [
-        Board(lab, board, profiles.of_board(known.options.profile, number), known.options)
+        Board(lab, board, profiles.of_board(known.options.profile, number), known.options, ground)
         for number, board in enumerate(known.boards)
     ]
-    for number, board in enumerate(boards):
-        timetable.add(time.monotonic_ns() + number * STEP_NS // len(boards), _act(board, guard, timetable))
+    groups = [boards[first : first + TOGETHER] for first in range(0, len(boards), TOGETHER)]
+    for number, group in enumerate(groups):
+        timetable.add(time.monotonic_ns(), _act(group, number * STEP_NS // len(groups), guard, timetable))
     ready()
     try:
         timetable.run()
@@ -184,14 +235,18 @@ def run(lab: Places, ready: Callable[[], None]) -> None:
                 board.brake.close()
 
 
-def _act(board: Board, guard: Guard, timetable: Timetable) -> Act:
-    def act(now_ns: int) -> int:
-        again_ns = board.turn(now_ns)
-        brake = board.held(guard)
-        if brake is not None and brake.share < FULL and not brake.at_work:
-            brake.begin(now_ns)
-            timetable.add(now_ns, brake.turn)
-        return again_ns
+def _act(boards: Sequence[Board], phase_ns: int, guard: Guard, timetable: Timetable) -> Act:
+    """A step of each of these boards, `phase_ns` after each full tenth of a second."""
+
+    def act(_: int) -> int:
+        for board in boards:
+            now_ns = time.monotonic_ns()
+            board.turn(now_ns)
+            brake = board.held(guard)
+            if isinstance(brake, Brake) and brake.idle:
+                brake.begin(now_ns)
+                timetable.add(now_ns, brake.turn)
+        return (time.monotonic_ns() - phase_ns) // STEP_NS * STEP_NS + STEP_NS + phase_ns
 
     return act
 

@@ -38,6 +38,7 @@ class Board:
     cpus: str = "big"
     threads: int | None = None
     pin: str = "stock"
+    meter: str | None = None
     provider: str = "CPUExecutionProvider"
     runtime: str = "default"
     interference: Literal["drop", "note"] = "drop"

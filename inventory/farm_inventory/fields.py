@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from farm_inventory.meter import meter_address
 from farm_inventory.problem import NAME_PATTERN
 
 PATH = r"^(~/)?[A-Za-z0-9._/][A-Za-z0-9._/-]*$"
@@ -12,7 +13,7 @@ HOST = r"^[A-Za-z0-9_:\[][A-Za-z0-9_.:%\[\]-]*$"
 JUMPS = r"^[A-Za-z0-9_\[][A-Za-z0-9_.@:%,\[\]-]*$"
 USER = r"^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?$"
 CPUS = re.compile(r"^(big|all|\d+(-\d+)?(,\d+(-\d+)?)*)$")
-PIN = r"^(max|stock|[1-9][0-9]{4,7})$"
+PIN = r"^(max|stock|sustained|[1-9][0-9]{4,7})$"
 
 
 def _plain(value: str) -> str:
@@ -60,6 +61,11 @@ def _pin(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
+def _meter(value: str) -> str:
+    meter_address(_plain(value))
+    return value
+
+
 def _labels(value: Any) -> Any:
     """Numbers and booleans of YAML are texts as labels."""
     if not isinstance(value, dict):
@@ -83,7 +89,10 @@ KeyFile = Annotated[str, _looks(r"^[^-\x00-\x1f][^\x00-\x1f]*$", "the path of a 
 Fingerprint = Annotated[str, _looks(r"^SHA256:[A-Za-z0-9+/]{43}=?$", "SHA256:... as `ssh-keygen -lf` prints it")]
 Labels = Annotated[dict[Name, str], BeforeValidator(_labels)]
 Cpus = Annotated[str, BeforeValidator(_cpus), AfterValidator(_cpu_list)]
-Pin = Annotated[str, BeforeValidator(_pin), _looks(PIN, "max, stock or a clock in kHz; 1800 MHz are 1800000")]
+Pin = Annotated[
+    str, BeforeValidator(_pin), _looks(PIN, "max, stock, sustained or a clock in kHz; 1800 MHz are 1800000")
+]
+Meter = Annotated[str, AfterValidator(_meter)]
 
 
 class Fields(BaseModel):
@@ -109,7 +118,13 @@ class Fields(BaseModel):
     type: Name | None = Field(None, description="What kind of board it is: --boards type=NAME.")
     cpus: Cpus | None = Field(None, description="big (default: the fastest class), all, or a list like 0-3.")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(None, description="Default: as many as cpus.")
-    pin: Pin | None = Field(None, description="Clock held during launches: stock (default: none), max, or kHz.")
+    pin: Pin | None = Field(
+        None, description="Clock held during launches: stock (default: none), max, sustained, or kHz."
+    )
+    meter: Meter | None = Field(
+        None,
+        description="Power meter outside the board: shelly://HOST, tasmota://HOST, scpi://HOST or joulescope://SERIAL.",
+    )
     provider: Annotated[str, _looks(r"^[A-Za-z][A-Za-z0-9_.-]*$", "the name of an execution provider")] | None = Field(
         None, description="Execution provider; default CPUExecutionProvider."
     )

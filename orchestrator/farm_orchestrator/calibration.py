@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
-from farm_orchestrator.model import BURST, Json, Part
-from farm_reports.tables import Calibration, Trial
+from farm_orchestrator.model import BURST, Json, Part, Point
+from farm_reports.tables import STOCK, Calibration, Trial
 
 # What must agree before a figure holds: the fact and its words. A fact that one side does not know agrees.
 FACTS = {
@@ -26,11 +26,16 @@ FACTS = {
 }
 SHOWN = 40
 OTHER_MODE = f"its A/A runs are of mode {BURST}, and this run is {{}}"
+OTHER_PIN = "its A/A runs are of pin {}, and this run is of pin {}"
+SWEPT = "its A/A runs are of one clock, and this run is of several"
 
 
 @dataclass(frozen=True)
 class Itself:
-    """One run of a board against itself. `of`: the facts of the board then; `created`: seconds since the epoch."""
+    """One run of a board against itself. `of`: the facts of the board then; `created`: seconds since the epoch.
+
+    `pin`: the clock that was asked for.
+    """
 
     run: str
     created: float
@@ -38,21 +43,26 @@ class Itself:
     seed: int
     of: Json
     trial: Trial
+    pin: str = STOCK
 
     @classmethod
     def from_json(cls, body: Json) -> Self:
         """Raises TypeError, ValueError or KeyError at anything else."""
         made = cls(**{**body, "trial": Trial(**body["trial"])})
         figures = (made.trial.estimate, made.trial.error, made.trial.launch_sd, made.created)
-        known = (*figures, made.trial.idle_mc or 0.0)
+        known = (*figures, made.trial.idle_mc or 0.0, made.trial.eff_khz or 0.0)
         if not all(math.isfinite(figure) for figure in known) or min(figures[1:]) < 0:
             raise ValueError(f"run {made.run} has figures that cannot be")
-        return replace(made, of={name: made.of[name] for name in FACTS})
+        return replace(made, of={name: made.of[name] for name in FACTS}, pin=str(made.pin))
+
+    def like(self, other: Self) -> bool:
+        """Whether both are of one board, one runtime and one clock."""
+        return (self.of, self.pin) == (other.of, other.pin)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What the runs of one and the same board say. `of`: which one."""
+    """What the runs of one and the same board at one clock say. `of`: which board."""
 
     of: Json
     calibration: Calibration
@@ -74,17 +84,18 @@ def facts(board: Json, hello: Json) -> Json:
 
 
 def figures(runs: Sequence[Itself]) -> tuple[Figures, ...]:
-    """One for each board and runtime that the runs are of, the last one measured first."""
+    """One for each board, runtime and clock that the runs are of, the last one measured first."""
     from farm_reports.stats.calibration import calibrated  # numpy, which a refused command need not wait for
 
     kept: list[list[Itself]] = []
     for run in reversed(runs):
-        same = next((each for each in kept if each[0].of == run.of), None)
+        same = next((each for each in kept if each[0].like(run)), None)
         if same is None:
             kept.append([run])
         else:
             same.append(run)
-    return tuple(Figures(each[0].of, calibrated([one.trial for one in each])) for each in kept)
+    made = [(each[0], calibrated([one.trial for one in each])) for each in kept]
+    return tuple(Figures(first.of, replace(known, pin=first.pin)) for first, known in made)
 
 
 def latest(found: Sequence[Figures]) -> Calibration:
@@ -92,21 +103,45 @@ def latest(found: Sequence[Figures]) -> Calibration:
     return found[0].calibration if found else Calibration()
 
 
+def at_pin(found: Sequence[Figures], pin: str) -> list[Figures]:
+    return [each for each in found if each.calibration.pin == pin]
+
+
 def unmet(part: Part) -> Calibration:
-    """What is taken of the part's board before it answers; figures of another mode say nothing."""
-    return latest([] if part.mode != BURST else [Figures.from_json(each) for each in part.calibrations])
+    """What is taken of the part's board before it answers; figures of another mode or clock say nothing."""
+    known, reason = _known(part, None)
+    return latest(known) if reason is None else Calibration()
 
 
-def of_part(part: Part, hello: Json) -> Calibration:
-    """What was known when a part was planned, as far as it is of the board that answered and of the part's mode."""
-    if part.calibrations and part.mode != BURST:
-        return Calibration(reason=OTHER_MODE.format(part.mode))
-    return holding([Figures.from_json(each) for each in part.calibrations], facts(part.board, hello))
+def of_part(part: Part, hello: Json, pin: str | None = None) -> Calibration:
+    """What was known when a part was planned, as far as it is of the board that answered and of the part's mode and clock.
+
+    `pin`: of one launch; else the one of all points.
+    """
+    known, reason = _known(part, pin)
+    return holding(known, facts(part.board, hello)) if reason is None else Calibration(reason=reason)
 
 
-def of_launch(part: Part, told: Json) -> Calibration:
+def of_launch(part: Part, point: str, told: Json) -> Calibration:
     """As `of_part`, from the facts of a launch: its `cpus` are those it was bound to, not those of the board."""
-    return of_part(part, {**told, "cpus": None})
+    return of_part(part, {**told, "cpus": None}, Point.from_key(point).pin)
+
+
+def _known(part: Part, pin: str | None) -> tuple[list[Figures], str | None]:
+    """The figures of a part's board that may hold for it, or why none may."""
+    found = [Figures.from_json(each) for each in part.calibrations]
+    if found and part.mode != BURST:
+        return [], OTHER_MODE.format(part.mode)
+    pins = {pin} if pin else {point.pin for point in part.points}
+    if found and len(pins) > 1:
+        return [], SWEPT
+    same = [
+        each for each in found if each.calibration.pin in pins or not each.of
+    ]  # of a file that cannot be read: its reason
+    if found and not same:
+        others = ", ".join(dict.fromkeys(each.calibration.pin for each in found))
+        return [], OTHER_PIN.format(others, *pins)
+    return same, None
 
 
 def holding(found: Sequence[Figures], today: Json) -> Calibration:

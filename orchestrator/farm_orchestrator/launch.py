@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm_agents import wire
-from farm_orchestrator import calibration
+from farm_orchestrator import calibration, powered
 from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.intake import Answer
-from farm_orchestrator.line import Line, feeds_of, golden_of
+from farm_orchestrator.line import FRESH_NS, Line, feeds_of, golden_of
+from farm_orchestrator.meters.align import Sync
+from farm_orchestrator.meters.watch import without_meter
 from farm_orchestrator.model import (
     NOT_SUPPORTED,
     Failed,
@@ -24,7 +26,7 @@ from farm_orchestrator.model import (
     Phase,
     Point,
 )
-from farm_orchestrator.plan import settling
+from farm_orchestrator.plan import chirping, idling, settling
 from farm_orchestrator.store import Claim, Timed, Transcript, block_launches, write_launch
 from farm_orchestrator.undo import on_error
 from farm_orchestrator.watchdog import Concern
@@ -38,19 +40,21 @@ NOT_THE_VARIANT = {"AGENT_ERROR": "agent_error", "STOPPED": "worker_lost", "DISK
 
 @dataclass(frozen=True)
 class Begun:
-    """A launch that the agent has been given."""
+    """A launch that the agent has been given; `clock`: the board's before it, where a meter needs it."""
 
     claim: Claim
     job: wire.Job
     transcript: Transcript
+    clock: Sync | None = None
 
 
 @dataclass(frozen=True)
 class Heard:
-    """The agent's answer to a launch, and why it was asked to stop, if it was."""
+    """The agent's answer to a launch, and why it was asked to stop, if it was; `clock`: the board's after it."""
 
     answer: Answer
     verdict: Lost | None
+    clock: Sync | None = None
 
     @property
     def whole(self) -> bool:
@@ -63,7 +67,10 @@ def begin(claim: Claim, line: Line) -> Begun:
     with line.explained():
         line.supply(claim.row, claim.part)
         begun = Begun(
-            claim, job_of(claim, _start(claim, line)), Transcript(_folder(claim, line), claim.row.id, claim.fence)
+            claim,
+            job_of(claim, _start(claim, line), line.told),
+            Transcript(_folder(claim, line), claim.row.id, claim.fence),
+            line.look_at_clock(claim.row, FRESH_NS),
         )
         with on_error(begun.transcript.close):
             line.watch.expect(_concern(begun, line, silence_s=None))
@@ -83,13 +90,14 @@ def hear(begun: Begun, line: Line) -> Heard:
             if verdict is not None:
                 note("orchestrator", wire.encode(wire.Stop(verdict.detail)))
         line.watch.expect(None)
-    return Heard(answer, verdict)
+        heard = Heard(answer, verdict)
+        return dataclasses.replace(heard, clock=line.look_at_clock(begun.claim.row) if heard.whole else None)
 
 
 def settle(begun: Begun, heard: Heard, line: Line) -> Outcome:
     """The outcome, with its files on disk. Raises BoardError where the outputs could not be fetched."""
     with line.explained(), on_error(begun.transcript.close):
-        outcome = _outcome(heard, begun.claim, line)
+        outcome = _outcome(_metered(heard, begun, line), begun.claim, line)
     kept = begun.transcript.close()
     return outcome if isinstance(outcome, Lost) else dataclasses.replace(outcome, transcript=kept)
 
@@ -100,8 +108,10 @@ def beyond(claim: Claim, line: Line) -> Failed | None:
     return None if why is None else Failed("check", NOT_SUPPORTED, why, boot_id=line.hello.boot_id)
 
 
-def job_of(claim: Claim, start: Json) -> wire.Job:
+def job_of(claim: Claim, start: Json, told: Json) -> wire.Job:
+    """`told`: of the board, by its agent."""
     row, part = claim.row, claim.part
+    idle = powered.has_source(part.board, told)
     variant = part.variant(row.variant)
     golden = golden_of(variant, row)
     model = {
@@ -117,7 +127,7 @@ def job_of(claim: Claim, start: Json) -> wire.Job:
         model=model,
         feeds=feeds_of(variant, row).to_json(),
         point=Point.from_key(row.point).to_json(),
-        recipe=part.recipe_in(row.phase).to_json(),
+        recipe={**idling.recipe(row, part, powered=idle).to_json(), "chirp_s": chirping.chirp_s(row, part)},
         deadline_s=deadline_s(row, part),
         golden=golden.sha256 if golden else None,
         start=start,
@@ -127,18 +137,18 @@ def job_of(claim: Claim, start: Json) -> wire.Job:
 
 def _start(claim: Claim, line: Line) -> Json:
     """Where the launch may begin: where it waits for it, around where its block began, which is written down by now."""
-    known = calibration.of_part(claim.part, line.told)
+    known = calibration.of_part(claim.part, line.told, Point.from_key(claim.row.point).pin)
     if claim.part.recipe_in(claim.row.phase).cooldown_max_s == 0:
         return settling.anywhere(known)
     return settling.start(block_launches(line.world.store, claim.row.board, claim.block), known)
 
 
 def deadline_s(row: LaunchRow, part: Part) -> float:
-    """From the job on: the longest rest, loading, the longest warm-up, a slot that slides and one that counts, or the rows."""
+    """From the job on: rest, load, warm-up at their longest, a slot that slides, one that counts, idle windows; or the rows."""
     recipe = part.recipe_in(row.phase)
     if row.kind == Kind.MEASURE:
         before_s = max(recipe.cooldown_s, recipe.cooldown_max_s) + max(recipe.warmup_s, recipe.warmup_max_s)
-        return recipe.load_budget_s + before_s + 2 * recipe.slot_cap_s + SPARE_S
+        return recipe.load_budget_s + before_s + 2 * (recipe.slot_cap_s + recipe.idle_s) + SPARE_S
     rows = feeds_of(part.variant(row.variant), row).rows
     return recipe.load_budget_s + SPARE_S + (recipe.rows_s if rows is not None else 0.0)
 
@@ -147,6 +157,18 @@ def _concern(begun: Begun, line: Line, silence_s: float | None) -> Concern:
     """An agent may be silent for that long while somebody listens."""
     until = line.world.clock() + begun.job.deadline_s + BEYOND_AGENT_S
     return Concern("the launch", until, begun.claim.row.run, silence_s, late="deadline", polite=True)
+
+
+def _metered(heard: Heard, begun: Begun, line: Line) -> Heard:
+    """With what the meter outside the board said meanwhile, on the board's clock, as if the agent had told it."""
+    answer, end = heard.answer, heard.answer.end
+    if begun.claim.row.kind != Kind.MEASURE or not isinstance(end, wire.Done):
+        return heard
+    rows, facts = without_meter()
+    if line.meter is not None:
+        rows, facts = line.meter.beside(begun.clock, heard.clock, end.facts)
+    done = dataclasses.replace(end, facts={**end.facts, **facts})
+    return dataclasses.replace(heard, answer=dataclasses.replace(answer, end=done, readings=(*answer.readings, *rows)))
 
 
 def _outcome(heard: Heard, claim: Claim, line: Line) -> Outcome:
@@ -174,6 +196,8 @@ def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measu
     measured = Measured(_facts(answer, end, claim, line), tuple(end.findings), boot_id=line.hello.boot_id)
     if claim.row.kind != Kind.MEASURE:
         return measured
+    took = powered.facts(claim.part.board, line.told, end.facts, answer.readings)
+    measured = dataclasses.replace(measured, facts={**measured.facts, **took})
     timed = Timed(answer.t0_ns, answer.latency_ns, answer.start_delay_ns, Point.from_key(claim.row.point).pace_hz)
     file = write_launch(_folder(claim, line), claim.row.id, claim.fence, timed, answer.readings)
     failpoint("parquet_written")

@@ -1,5 +1,6 @@
 """The line to one board: its channel, the agent at the other end, and what has been pushed over it."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -7,13 +8,17 @@ from dataclasses import asdict
 from farm_agents import wire
 from farm_orchestrator.errors import BoardError, DiskFull
 from farm_orchestrator.failpoint import failpoint
-from farm_orchestrator.model import Feeds, FileRef, Json, LaunchRow, Part, Phase, Variant
+from farm_orchestrator.meters import align
+from farm_orchestrator.meters.watch import Watching
+from farm_orchestrator.model import Feeds, FileRef, Json, Kind, LaunchRow, Part, Phase, Variant
 from farm_orchestrator.runtimes import too_new
 from farm_orchestrator.session import Session
 from farm_orchestrator.store import Lease
 from farm_orchestrator.undo import on_error
 from farm_orchestrator.watchdog import Concern, Watch
 from farm_orchestrator.world import World
+
+FRESH_NS = 500_000_000  # the look at the clock that ends one launch begins the next
 
 
 class Line:
@@ -33,6 +38,8 @@ class Line:
         with on_error(self.close), self.explained():
             self.session = self._agent()
             self.hello = self._greet(lease.fence)
+            self.meter = self._watched()
+        self.clock: align.Sync | None = None
         said = asdict(self.hello)
         self.told: Json = {**said.pop("facts"), **said}  # of the board, for the report and for each launch
 
@@ -59,6 +66,19 @@ class Line:
         what, has, newest = found
         takes = f"has {what} {has}; onnxruntime {self.hello.onnxruntime} on this board takes {newest} at most"
         return f"{takes}; export it with {what} {newest} or older, or update onnxruntime there"
+
+    def look_at_clock(self, row: LaunchRow, within_ns: int = 0) -> align.Sync | None:
+        """The board's clock against ours, where a meter needs it for this launch; looked at `within_ns` from now.
+
+        None too where the agent did not tell it: then the line is closed, which the next step over it finds.
+        """
+        if self.meter is None or row.kind != Kind.MEASURE:
+            return None
+        if self.clock is None or time.monotonic_ns() - self.clock.at_ns > within_ns:
+            self.expect("the board's clock", self.world.pace.prepare_s, row.run)
+            self.clock = self._compared()
+            self.watch.expect(None)
+        return self.clock
 
     def expect(self, what: str, within_s: float, run: str) -> None:
         self.watch.expect(Concern(what, self.world.clock() + within_s, run))
@@ -87,6 +107,27 @@ class Line:
         session = Session(self.part.board, self.channel.stream(argv), self.watch.heard)
         self.ends.callback(session.close)
         return session
+
+    def _watched(self) -> Watching | None:
+        """The meter beside the board, from now to the end of the line."""
+        text = self.part.board.get("meter")
+        if text is None:
+            return None
+        watching = Watching(str(text))
+        self.ends.callback(watching.close)
+        return watching
+
+    def _compared(self) -> align.Sync | None:
+        try:
+            return align.sync([self._trip() for _ in range(align.TRIPS)])
+        except BoardError:
+            self.close()
+            return None
+
+    def _trip(self) -> align.Trip:
+        sent_ns = time.monotonic_ns()
+        board_ns = self.session.clock_ns(sent_ns)
+        return align.Trip(sent_ns, board_ns, time.monotonic_ns())
 
     def _greet(self, fence: int) -> wire.Hello:
         self.expect("the agent's hello", self.world.pace.hello_s, self.part.run)

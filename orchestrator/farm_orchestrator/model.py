@@ -12,9 +12,10 @@ from farm_reports.tables import Figures, Summary
 Json = dict[str, Any]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
-PIN_PATTERN = r"^(max|stock|[1-9][0-9]{4,7})$"  # a number: kHz, as the kernel counts
+PIN_PATTERN = r"^(max|stock|sustained|[1-9][0-9]{4,7})$"  # a number: kHz, as the kernel counts
+SWEEP_PATTERN = r"^sweep(:all|:[1-9][0-9]{4,7}(,[1-9][0-9]{4,7})*)?$"  # of a command line: several clocks
 BURST = "burst"  # a launch begins in a band of temperature and is short
-SUSTAINED = "sustained"  # it is measured once the heat that it makes itself stands still
+SUSTAINED = "sustained"  # it is measured once the heat that it makes itself stands still; as a pin: a clock it can keep
 MODES = (BURST, SUSTAINED)
 
 
@@ -88,7 +89,8 @@ class Recipe(_Document):
 
     A warm-up lasts from `warmup_s` to `warmup_max_s`, until its last `windows` of `window_s` hold the three limits
     (shares). Without a maximum it lasts for its minimum. Before it the board settles for `cooldown_s` to
-    `cooldown_max_s`, until its temperature rests; without a maximum not at all.
+    `cooldown_max_s`, until its temperature rests; without a maximum not at all. `idle_s`: blocked before and after the
+    slot, in the first blocks on a board whose power is read.
     """
 
     preset: str
@@ -110,11 +112,13 @@ class Recipe(_Document):
     half_max: float = 0.015
     spread_max: float = 0.05
     cooldown_max_s: float = 0.0
+    idle_s: float = 0.0
 
 
 _STANDARD = Recipe(
     "standard", 12.0, 12.0, 15.0, 2.0, 8, 40,
     warmup_max_s=120.0, window_s=1.0, drift_max=0.0075, half_max=0.005, spread_max=0.025, cooldown_max_s=300.0,
+    idle_s=30.0,
 )  # fmt: skip
 PRESETS = {
     "quick": Recipe("quick", 0.3, 0.5, 3.0, 0.0, 8, 12, warmup_max_s=1.0),
@@ -127,8 +131,9 @@ PRESETS = {
         _STANDARD, preset="mlperf", slot_s=600.0, slot_cap_s=600.0, blocks_min=1, blocks_max=1, compare=False
     ),
 }  # fmt: skip
-SOAK = dataclasses.replace(_STANDARD, slot_s=60.0, slot_cap_s=600.0, warmup_max_s=900.0)
-BRIEF = ("warmup_s", "warmup_max_s", "window_s", "slot_s", "slot_cap_s", "cooldown_s", "cooldown_max_s")
+# It never rests: the heat that the soak has brought to a stand would be gone when the slot begins.
+SOAK = dataclasses.replace(_STANDARD, slot_s=60.0, slot_cap_s=600.0, warmup_max_s=900.0, idle_s=0.0)
+BRIEF = ("warmup_s", "warmup_max_s", "window_s", "slot_s", "slot_cap_s", "cooldown_s", "cooldown_max_s", "idle_s")
 
 
 def recipe_of(preset: str, mode: str) -> Recipe:
@@ -307,7 +312,7 @@ class Part:
     `screen_blocks`: short blocks of a point before the planned ones. `gated`: the m of alpha / m, over the whole run;
     `confirms`: whether a gate that the blocks leave open is measured once more. `time_s`: the time on the board that was given, and
     `until` the end of it in seconds since the epoch; None: neither. `calibrations`: what was known of the board then.
-    `memory_limit`: bytes beyond which a launch is ended.
+    `memory_limit`: bytes beyond which a launch is ended. `powered`: the board's power is read, as far as is known of it.
     """
 
     run: str
@@ -329,6 +334,7 @@ class Part:
     until: float | None = None
     calibrations: tuple[Json, ...] = ()
     memory_limit: int | None = None
+    powered: bool = False
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ TEXT_LIMIT = 200
 DEPTH = 6  # of what the agent says of its hardware
 ENTRIES = 512
 WORDS = ("model", "arch", "kernel", "cpus", "python", "numpy", "onnxruntime", "machine_id", "boot_id")
-DOCUMENTS = ("hardware", "capabilities")
+DOCUMENTS = ("hardware", "capabilities", "clocks")
 UNKNOWN: Json = dict.fromkeys((*WORDS, *DOCUMENTS))
 PROGRAM = """
 import json, os, platform, sys
@@ -41,9 +41,10 @@ def look():
     if sys.version_info < (3, 8):
         return {}
     exec(AGENT, {})
-    from farm_agents import board, survey
+    from farm_agents import board, ladder, survey
     from farm_agents.sysfs import Sysfs
-    return survey.look(SYSROOT, board.usable_cpus(Sysfs(SYSROOT)))
+    cpus = board.usable_cpus(Sysfs(SYSROOT))
+    return {**survey.look(SYSROOT, cpus), "clocks": ladder.look(SYSROOT, CPUS, cpus)}
 sys.path[:0] = site()
 print(json.dumps({
     "model": text(os.path.join(SYSROOT, "sys/firmware/devicetree/base/model")), "arch": platform.machine(),
@@ -61,7 +62,8 @@ def probe(spec: Json, farm_home: Path) -> Json:
             "SYSROOT": str(spec["sysroot"]),
             "BASE": channel.base,
             "RUNTIME": str(spec.get("runtime") or "default"),
-            "AGENT": bundle.importable("survey"),
+            "CPUS": str(spec.get("cpus") or "big"),
+            "AGENT": bundle.importable("survey", "ladder"),
         }
         program = "\n".join([*(f"{name} = {value!r}" for name, value in words.items()), PROGRAM])
         done = channel.exec([spec["python"], "-I", "-"], stdin=program.encode(), timeout_s=PROBE_S)

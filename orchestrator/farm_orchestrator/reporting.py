@@ -97,6 +97,7 @@ def tables(found: Stored, scored: Mapping[tuple[str, str], Json], timed: Mapping
         seed=found.run.seed,
         samples=timed,
         confirms=first.confirms,
+        unswept=facts.get("unswept", {}),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from farm_agents import wire
 from farm_orchestrator.errors import AgentLost, BoardError, Busy, DiskFull, NoRuntime, ReadOnly, bootstrapping
-from farm_orchestrator.intake import Answer, Intake, check_json, check_text
+from farm_orchestrator.intake import NUMBER_MAX, Answer, Intake, check_json, check_text
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import Stream
 
@@ -21,7 +21,7 @@ REFUSALS: dict[str, type[BoardError]] = {
     "disk_full": DiskFull,
     "read_only": ReadOnly,
 }
-Reply = TypeVar("Reply", wire.Ready, wire.Evicted)
+Reply = TypeVar("Reply", wire.Ready, wire.Evicted, wire.Clock)
 Note = Callable[[str, bytes], None]  # (who speaks, what was said): the transcript of a launch
 
 
@@ -55,6 +55,13 @@ class Session:
     def evict(self, size: int, keep: Sequence[str]) -> wire.Evicted:
         """Make room for a file of `size` bytes, at the cost of what was unused for longest and is not in `keep`."""
         return self._ask(wire.Evict(size, list(keep)), wire.Evicted)
+
+    def clock_ns(self, asked_ns: int) -> int:
+        """The board's CLOCK_MONOTONIC somewhere between this question and its answer."""
+        answer = self._ask(wire.Clock(asked_ns), wire.Clock)
+        if answer.asked_ns != asked_ns or answer.t_ns is None or not 0 <= answer.t_ns <= NUMBER_MAX:
+            raise AgentLost(self.board, "the agent was asked for its clock and told no time")
+        return answer.t_ns
 
     def begin(self, job: wire.Job, note: Note) -> None:
         """Gives the agent a launch, which it starts at once."""

@@ -12,6 +12,7 @@ MINUS = "\u2212"
 TIMES = "\u00d7"
 DASH = "\u2013"
 MICROSECONDS_BELOW_MS = 1.0
+MINUTE_S = 60.0
 METRICS = {
     "latency_p50": "Latency p50",
     "latency_p99": "Latency p99",
@@ -96,6 +97,11 @@ def speeds(low: float, high: float) -> str:
     return f"{number(1 / high)}{DASH}{number(1 / low)}"
 
 
+def duration(s: float) -> str:
+    """Whole seconds below two minutes, then minutes."""
+    return f"{s:.0f}{GAP}s" if s < 2 * MINUTE_S else f"{s / MINUTE_S:.3g}{GAP}min"
+
+
 def amount(size_bytes: float) -> tuple[float, str]:
     """Bytes in the decimal unit in which limits are written."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -112,6 +118,14 @@ def memory(size_bytes: float) -> str:
 def memories(low: float, high: float) -> str:
     factor, _ = amount(high)
     return f"{number(low / factor)}{DASH}{number(high / factor)}"
+
+
+def energy(millijoules: float) -> str:
+    return f"{number(millijoules)}{GAP}mJ"
+
+
+def energies(low: float, high: float) -> str:
+    return f"{number(low)}{DASH}{number(high)}"
 
 
 def accuracy(score: Accuracy) -> str | None:
@@ -145,4 +159,6 @@ def gate_value(metric: str, value: float, bound: str, unit: Clock) -> str:
         return unit.write(value)
     if metric in {"peak_memory", "size"}:
         return memory(value)
+    if metric == "energy":
+        return energy(value)
     return share(value) if metric == "accuracy" else number(value)

@@ -32,6 +32,7 @@ class Name(StrEnum):
     THROTTLED = "THROTTLED"
     UNDERVOLT = "UNDERVOLT"
     CLOCK_CHANGED = "CLOCK_CHANGED"
+    FOREIGN_CHANGE = "FOREIGN_CHANGE"
     HOT_START = "HOT_START"
     INTERFERENCE = "INTERFERENCE"
     MEMORY_NOT_LIMITED = "MEMORY_NOT_LIMITED"
@@ -55,6 +56,7 @@ TEXTS = {
     Name.THROTTLED: "The board held its processor back because of heat or power.",
     Name.UNDERVOLT: "The supply voltage was too low.",
     Name.CLOCK_CHANGED: "The processor or the memory did not keep one clock.",
+    Name.FOREIGN_CHANGE: "Something else on the board changed a clock setting that was held.",
     Name.HOT_START: "The launches of a block did not begin at one temperature, or not near the board's idle one.",
     Name.INTERFERENCE: "Something else was using the processor during the slots.",
     Name.MEMORY_NOT_LIMITED: "The board could not hold the memory limit of the launches.",
@@ -78,6 +80,7 @@ DO = {
     Name.THROTTLED: "Cool the board or lower its highest clock; where all launches shared it, the ratios hold and the times do not.",
     Name.UNDERVOLT: "Use a stronger power supply and a shorter cable; until then no figure of this board counts.",
     Name.CLOCK_CHANGED: "Set a governor that keeps one clock, or a highest clock that the board can hold.",
+    Name.FOREIGN_CHANGE: "Stop the service that sets clocks while you measure (thermald, tuned, power-profiles-daemon and the like).",
     Name.HOT_START: "Let the board cool longer between launches: a preset with a cool-down, a fan, fewer boards in one case.",
     Name.INTERFERENCE: "Close what else runs on the board; the pairing within blocks removes what all variants shared.",
     Name.MEMORY_NOT_LIMITED: "Read the figures as those of a run without --memory-limit; `farm doctor` says what the board lacks.",

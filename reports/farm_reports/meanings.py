@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from farm_reports.stats.power import BIAS, MARGIN, MIN_BLOCKS, SAME
+from farm_reports.stats.soak import COOL, KEPT_S, LASTING, PLAIN_S, SLOWER
 
 TERMS = {
     "launch": "A fresh process that loads one variant, warms up and times it. It counts as one value, the median of its "
@@ -26,6 +27,20 @@ MODE = {
     "figures, and neither is held against the other.",
     "sustained": "each launch was timed once the heat that it makes itself stood still. A burst and a sustained result "
     "are two figures, and neither is held against the other.",
+}
+SOAK = (
+    f"Medians over the launches of a cell, with their range. Cool: {COOL} windows after the first {PLAIN_S:g} s of a soak, "
+    f"which are caches and lazy pages. Warm: the last {LASTING} windows of its first {KEPT_S / 60:g} minutes, or of all of it "
+    "where the heat stood still earlier. Throttled: a cooling device at work, a highest clock that sank, the firmware's "
+    f"bits; where nothing tells of these, a latency that stays at least {SLOWER * 100:g} % above the cool one, unless "
+    "other work ran on the board."
+)
+SCOPES = {  # what a power sensor sees; figures of two of them are never compared
+    "wall_ac": "at the wall plug",
+    "board_dc": "at the board's input",
+    "module_input": "at the module's input",
+    "board_rails": "of the board's rails together",
+    "soc_pkg": "of the processor's package",
 }
 COMPARED = {
     "faster, slower": f"the whole interval lies beyond {MARGIN * 100:g} %",

@@ -17,6 +17,8 @@ from farm_reports.sections.header import header
 from farm_reports.sections.matrix import matrix
 from farm_reports.sections.reading import reading
 from farm_reports.sections.ship import ship
+from farm_reports.sections.soak import soak
+from farm_reports.sections.sweep import sweep
 from farm_reports.sections.tradeoffs import tradeoffs
 from farm_reports.sections.trust import trust
 from farm_reports.sections.verdict import LOOKS, verdict
@@ -48,8 +50,8 @@ def render(results: Results, samples: Samples) -> str:
 def sections(view: View) -> list[Section]:
     """The order of a run without a past; a section without data is left out."""
     found = (
-        verdict(view), ship(view), matrix(view), compare(view), distributions(view), tradeoffs(view), trust(view),
-        data(view), reading(view),
+        verdict(view), ship(view), matrix(view), compare(view), distributions(view), tradeoffs(view), sweep(view),
+        soak(view), trust(view), data(view), reading(view),
     )  # fmt: skip
     return [section for section in found if section is not None]
 

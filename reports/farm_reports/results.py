@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from farm_reports.parts import Energy, Part, Soak, Sweep, Value
 
 SCHEMA = "farm.result/1"
 RunWord = Literal["measured", "passed", "failed", "regressed", "inconclusive", "invalid"]
@@ -14,25 +16,12 @@ GateWord = Literal["passed", "failed", "inconclusive", "not_measured"]
 FitWord = Literal["yes", "no", "undecided", "not_measured"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Value(_Part):
-    """A figure with its 95 % interval; `value` null comes with a `reason`."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    reason: str | None = None
-
-
-class Git(_Part):
+class Git(Part):
     sha: str
     dirty: bool
 
 
-class Run(_Part):
+class Run(Part):
     """`smallest_effect`: the smallest relative change that every valid comparison of the run would have called in 95 of
     100 such runs, from the noise it had: that of its noisiest comparison; null before it can be told. `promised_effect`:
     what was told before the start, from a board's own calibration, else from a typical board; each by board in `sight`.
@@ -57,7 +46,7 @@ class Run(_Part):
     memory_limit: int | None = None
 
 
-class Counts(_Part):
+class Counts(Part):
     faster: int = 0
     slower: int = 0
     same: int = 0
@@ -72,7 +61,7 @@ class Counts(_Part):
     screened_out: int = 0
 
 
-class GateCell(_Part):
+class GateCell(Part):
     """`value`, `low`, `high` in the unit of the bound: ms, ratio minus one, bytes, points."""
 
     board: str
@@ -84,7 +73,7 @@ class GateCell(_Part):
     reason: str | None = None
 
 
-class Gate(_Part):
+class Gate(Part):
     kind: Literal["limit", "some_fit", "budget"]
     metric: str
     bound: str
@@ -94,17 +83,17 @@ class Gate(_Part):
     line: str | None = None
 
 
-class RuledOut(_Part):
+class RuledOut(Part):
     variant: str
     why: str
 
 
-class Nearest(_Part):
+class Nearest(Part):
     variant: str
     why: str
 
 
-class Ship(_Part):
+class Ship(Part):
     """`variant` null where nothing fits; `nearest` then names what comes closest. `point_key`: where it is fastest."""
 
     board: str
@@ -116,18 +105,19 @@ class Ship(_Part):
     ruled_out: list[RuledOut] = Field(default_factory=list)
 
 
-class Pin(_Part):
+class Pin(Part):
     wanted: str
     held: bool
     reason: str | None
 
 
-class Calibrated(_Part):
+class Calibrated(Part):
     """What a board's runs of a variant against itself gave; null with `reason` where the default holds instead.
 
     `bias`: what all blocks of a run share; `floor`: its upper limit, which intervals hold; `launch_sd`: from launch to
     launch; `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it. All in logs: 0.01 is 1 %.
-    `idle_mc`: the temperature at which the board comes to rest, in m°C.
+    `idle_mc`: the temperature at which the board comes to rest, in m°C. `pin`: the clock that was asked for; `eff_khz`:
+    the one that was measured then; `canary_ns`: what the clock's canary took at it.
     """
 
     runs: int
@@ -140,9 +130,13 @@ class Calibrated(_Part):
     memory_sd: float | None = None
     canary_reason: str | None = None
     idle_mc: float | None = None
+    pin: str = "stock"
+    eff_khz: float | None = None
+    eff_khz_reason: str | None = None
+    canary_ns: float | None = None
 
 
-class Sight(_Part):
+class Sight(Part):
     """The smallest relative change that a board's comparisons would have called in 95 of 100 such runs.
 
     `promised`: told before the start, for `planned` blocks and launches that vary by `expected_sd`; `own`: as the board
@@ -162,7 +156,7 @@ class Sight(_Part):
     blocks: int | None = None
 
 
-class Board(_Part):
+class Board(Part):
     name: str
     model: str | None
     arch: str | None
@@ -185,7 +179,7 @@ class Board(_Part):
         return self.type or self.model or self.name
 
 
-class Variant(_Part):
+class Variant(Part):
     name: str
     file: str | None
     sha256: str | None
@@ -196,7 +190,7 @@ class Variant(_Part):
     reason: str | None = None
 
 
-class Point(_Part):
+class Point(Part):
     provider: str
     runtime: str
     cpus: str
@@ -206,19 +200,19 @@ class Point(_Part):
     pace_hz: float | None
 
 
-class LimitHit(_Part):
+class LimitHit(Part):
     metric: str
     limit: str
     value: float | None
     text: str = ""
 
 
-class Fit(_Part):
+class Fit(Part):
     verdict: FitWord
     by: list[LimitHit] = Field(default_factory=list)
 
 
-class Launches(_Part):
+class Launches(Part):
     valid: int
     dropped: int
     lost: int
@@ -230,14 +224,14 @@ class Quantile(Value):
     upper: float | None = None
 
 
-class Latency(_Part):
+class Latency(Part):
     p50: Value
     p90: Quantile
     p95: Quantile
     p99: Quantile
 
 
-class AllRows(_Part):
+class AllRows(Part):
     """The whole dataset on the machine that started the run; `agreement` with the board on the rows that ran there."""
 
     rows: int | None = None
@@ -246,7 +240,7 @@ class AllRows(_Part):
     reason: str | None = None
 
 
-class Accuracy(_Part):
+class Accuracy(Part):
     """top1 or mae where there are labels (`metric` null: none, and nothing is called accuracy).
 
     `resolution_pt`: half-width of the 95 % interval of `delta_pt`, the smallest difference the rows can tell.
@@ -272,13 +266,13 @@ class Accuracy(_Part):
     reason: str | None = None
 
 
-class Finding(_Part):
+class Finding(Part):
     name: str
     text: str
     do: str
 
 
-class VersusBaseline(_Part):
+class VersusBaseline(Part):
     """`fresh`: how many blocks decided alone, because the first ones left a gate open; null where the first ones did."""
 
     ratio: float | None
@@ -293,7 +287,9 @@ class VersusBaseline(_Part):
     reason: str | None = None
 
 
-class Cell(_Part):
+class Cell(Part):
+    """`energy_mj`: of an inference, `energy_net_mj`: without what the idle board takes; `energy`: of which scope."""
+
     board: str
     variant: str
     point: Point
@@ -309,6 +305,10 @@ class Cell(_Part):
     cpu_ms_per_inference: Value
     peak_rss_bytes: Value
     energy_mj: Value
+    energy_net_mj: Value = Value(value=None, reason="no power sensor")
+    energy: Energy | None = None
+    energy_reason: str | None = None
+    soak: Soak | None = None
     accuracy: Accuracy
     throttle: Literal["none", "suspected", "confirmed", "unknown"]
     findings: list[Finding]
@@ -316,7 +316,7 @@ class Cell(_Part):
     versus_past: None = None
 
 
-class FleetUnit(_Part):
+class FleetUnit(Part):
     """What counts once in a mean over boards: a board, or a type of board. `error`: standard error of the log ratio."""
 
     name: str
@@ -325,7 +325,7 @@ class FleetUnit(_Part):
     error: float
 
 
-class Fleet(_Part):
+class Fleet(Part):
     """A variant over all boards that have a valid comparison of it: the geometric mean of its units' ratios.
 
     `setting`: the fields of the point that were swept on a board. `low`, `high`: 95 % interval of the mean;
@@ -348,7 +348,7 @@ class Fleet(_Part):
     reason: str | None = None
 
 
-class Results(_Part):
+class Results(Part):
     """The whole document. `headline` is the heading of "what to ship"; `sentence` that of the verdict."""
 
     schema_: Literal["farm.result/1"] = Field(alias="schema", default="farm.result/1")
@@ -363,6 +363,7 @@ class Results(_Part):
     variants: list[Variant]
     cells: list[Cell]
     fleet: list[Fleet] = Field(default_factory=list)
+    sweeps: list[Sweep] = Field(default_factory=list)
     findings: list[Finding] = Field(default_factory=list)
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)

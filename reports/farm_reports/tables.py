@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NEVER = "never measured against itself"
+STOCK = "stock"  # the clocks are left alone
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Trial:
     """One run of a variant against itself: the change it showed in logs, its standard error, launch-to-launch sd.
 
     `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it, in logs. `idle_mc`: the lowest
-    temperature at which the board came to rest; None where nobody saw it.
+    temperature at which the board came to rest; None where nobody saw it. `eff_khz`: the clock that was measured;
+    `canary_ns`: what the clock's canary took at it.
     """
 
     estimate: float
@@ -102,6 +104,9 @@ class Trial:
     memory_sd: float | None = None
     canary_reason: str | None = None
     idle_mc: float | None = None
+    eff_khz: float | None = None
+    eff_khz_reason: str | None = None
+    canary_ns: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ class Calibration:
     `bias`: what a run's blocks share, in logs; `floor`: its upper limit, which every comparison of medians holds.
     `launch_sd`: from launch to launch, in logs; `noise`: quiet, typical or noisy. `clock_sd`, `memory_sd`: of the
     canary's time after a slot over that before it, in logs. `idle_mc`: at which the board comes to rest, in m°C.
+    `pin`: the clock that was asked for, and `eff_khz`: the one that was measured then; `canary_ns`: what the clock's
+    canary took at it.
     """
 
     runs: int = 0
@@ -123,6 +130,10 @@ class Calibration:
     memory_sd: float | None = None
     canary_reason: str | None = None
     idle_mc: float | None = None
+    pin: str = STOCK
+    eff_khz: float | None = None
+    eff_khz_reason: str | None = None
+    canary_ns: float | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,7 @@ class Tables:
     `scores` maps (board, variant) to the accuracy object of results.json, without `delta_pt` where it is the
     baseline; `limits` maps metric to the bound as written, `lines` metric to file:line. `planned` and `max_blocks` are
     the blocks of a point; `confirms` where an open gate gets fresh ones; `partial` while launches are still owed; `uncalibrated` boards have the wider floor.
+    `unswept` says of the boards of a sweep of clocks that have one point why.
     `samples` maps the id of a valid measured launch to its latencies in ns; without them there are no tails.
     """
 
@@ -192,3 +204,4 @@ class Tables:
     seed: int
     samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
     confirms: bool = False
+    unswept: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import pytest
 import agents_support as parts
 import warmup_support as shapes
 from agents_support import Client
-from farm_agents import measure, steady, wire
+from farm_agents import edges, measure, steady, wire
 from farm_agents.canary import Canary, Part
 from farm_agents.counters import Counters
 from farm_agents.fakes import FakeClock, ScriptedRuntime
@@ -53,7 +53,8 @@ def launched(root: Path, runtime: BoardRuntime, job: wire.Job, bird: Canary = NO
     scene = Scene({"base": str(root), "sysroot": str(root), "files": [], "verdicts": []})
     warm = measure.warm_up(work, scene, runtime, runtime.clock)
     stand = Stand(
-        scene, runtime, runtime.clock, measure.limits_of(work), measure.conditions_of(work), bird
+        scene, runtime, runtime.clock, measure.limits_of(work), measure.conditions_of(work), bird,
+        edges.find(scene.tree, []),
     )  # fmt: skip
     return steady.settle(warm, measure.rule_of(work), lambda p50_ns: measure.trial(stand, p50_ns))
 
@@ -197,7 +198,7 @@ def test_each_slot_has_its_own_canary_and_the_one_that_counts_keeps_it(tmp_path:
     warm = measure.warm_up(work, scene, model, clock)
     began = model.calls
     stand = Stand(scene, model, clock, measure.limits_of(work), measure.conditions_of(work),
-                  Canary([Part("clock", min, bird), Part("memory", median, ScriptedRuntime(clock, [7]))], 1))  # fmt: skip
+                  Canary([Part("clock", min, bird), Part("memory", median, ScriptedRuntime(clock, [7]))], 1), edges.find(scene.tree, []))  # fmt: skip
     settled = steady.settle(warm, measure.rule_of(work), lambda p50_ns: measure.trial(stand, p50_ns))
     facts = settled.trial.facts
     assert (settled.slides, bird.calls) == (1, 20)

@@ -47,6 +47,29 @@ def test_a_policy_that_tells_nothing_cannot_be_pinned() -> None:
         knobs.target_khz(replace(N100, highest_khz=None), "max", None)
 
 
+LITTLE = replace(POLICY, name="policy0", cpus=(0, 1), frequencies_khz=(400_000, 1_400_000), lowest_khz=400_000,
+                 highest_khz=1_400_000)  # fmt: skip
+
+
+@pytest.mark.parametrize(("pin", "little"), [("1800000", 1_400_000), ("1000000", 400_000), ("600000", 400_000)])
+def test_a_policy_that_lacks_the_clock_of_another_takes_its_own_highest_below_it(pin: str, little: int) -> None:
+    assert knobs.targets_khz({POLICY: None, LITTLE: None}, pin) == {POLICY: int(pin), LITTLE: little}
+    assert knobs.targets_khz({LITTLE: None, POLICY: None}, "max") == {POLICY: 2_400_000, LITTLE: 1_400_000}
+
+
+def test_a_policy_without_steps_goes_as_far_as_it_can_and_below_all_its_steps_is_the_lowest() -> None:
+    fast = replace(POLICY, frequencies_khz=(*STEPS, 3_600_000), highest_khz=3_600_000)
+    assert knobs.targets_khz({fast: None, N100: None}, "3600000")[N100] == 3_400_000
+    assert knobs.targets_khz({LITTLE: None, POLICY: None}, "400000")[POLICY] == 600_000
+
+
+def test_a_clock_that_no_policy_has_is_refused_and_so_is_a_policy_that_does_not_tell_its_highest() -> None:
+    with pytest.raises(Unpinnable, match="policy4 has no 1200000 kHz"):
+        knobs.targets_khz({POLICY: None, LITTLE: None}, "1200000")
+    with pytest.raises(Unpinnable, match="policy0 does not tell its clocks"):
+        knobs.targets_khz({POLICY: None, replace(N100, highest_khz=None): None}, "max")
+
+
 def test_the_limits_never_cross_while_they_are_set() -> None:
     down, _ = knobs.plans({POLICY: 1_000_000})
     assert names(down) == ["scaling_governor", "scaling_min_freq", "scaling_max_freq"]
@@ -97,3 +120,68 @@ def test_a_pin_is_a_word_or_a_clock_in_khz(pin: str) -> None:
 def test_anything_else_is_none(pin: str) -> None:
     with pytest.raises(ValueError, match="none of max, stock and a clock in kHz"):
         knobs.check(pin)
+
+
+SPEEDY = replace(POLICY, governors=("ondemand", "userspace"))
+
+
+def test_the_clock_itself_is_set_only_where_the_board_has_the_governor_for_it() -> None:
+    assert [plan.strategy for plan in knobs.plans({POLICY: 1_000_000})] == ["minmax", "cap_only"]
+    assert [plan.strategy for plan in knobs.plans({SPEEDY: 1_000_000, POLICY: 1_000_000})] == ["minmax", "cap_only"]
+    full, speed, _ = knobs.plans({SPEEDY: 1_000_000})
+    assert names(full) == ["scaling_min_freq", "scaling_max_freq"]
+    assert names(speed) == ["scaling_governor", "scaling_min_freq", "scaling_max_freq", "scaling_setspeed"]
+
+
+@pytest.mark.parametrize(("low", "high", "reason"), [
+    ("1000000", "1000000", None), ("600000", "2400000", None), ("600000", "1000000", None),
+    ("600000", "600000", "scaling_max_freq of policy4 reads back 600000 where 1000000 was written"),
+    ("1800000", "2400000", "scaling_min_freq of policy4 reads back 1800000 where 1000000 was written"),
+    (None, "2400000", "scaling_min_freq of policy4 reads back None where 1000000 was written"),
+])  # fmt: skip
+def test_where_the_clock_itself_is_set_limits_need_only_leave_room(
+    low: str | None, high: str, reason: str | None
+) -> None:
+    _, speed, _ = knobs.plans({SPEEDY: 1_000_000})
+    told = {"scaling_min_freq": low, "scaling_max_freq": high}
+    rows = [
+        {"path": path, "error": None, "readback": told.get(path.rpartition("/")[2], value)}
+        for path, value in speed.writes
+    ]
+    assert knobs.missed(speed, rows) == reason
+    rows[-1]["readback"] = "<unsupported>"
+    assert knobs.missed(speed, rows) is not None
+
+
+def test_where_no_cycles_are_counted_the_canary_must_take_as_long_as_when_the_board_was_calibrated() -> None:
+    assert knobs.off_canary(None, 50_000, 0.03) is None
+    assert knobs.off_canary(50_000, None, 0.03) is None
+    assert knobs.off_canary(51_000, 50_000, 0.03) is None
+    assert knobs.off_canary(53_000, 50_000, 0.06) is None
+    assert knobs.off_canary(55_000, 50_000, 0.03) == (
+        "no cycles could be counted, and the clock's canary ran at 90.9% of its calibrated speed, more than 3% off"
+    )
+    assert knobs.off_canary(45_000, 50_000, 0.06) is not None
+
+
+def test_the_cycles_must_be_of_a_clock_that_was_set() -> None:
+    both = {POLICY: 1_800_000, replace(POLICY, name="policy0"): 1_000_000}
+    assert knobs.off(both, 1_854_000, 0.03) is None
+    assert knobs.off(both, 970_000, 0.03) is None
+    assert knobs.off(both, 1_400_000, 0.03) is None  # threads on both
+    assert knobs.off(both, None, 0.03) is None
+    assert knobs.off({}, 1_400_000, 0.03) is None
+    rk3588 = {POLICY: 2_400_000}
+    assert knobs.off(rk3588, 2_280_000, 0.06) is None
+    assert knobs.off(rk3588, 2_280_000, 0.03) == (
+        "the processor ran at 2280000 kHz by its cycles where 2400000 were set, more than 3% off"
+    )
+
+
+def test_a_knob_that_is_gone_at_the_end_is_told() -> None:
+    rows = [
+        {"path": "sys/x/policy4/scaling_max_freq", "error": None},
+        {"path": "sys/x/policy4/scaling_governor", "error": "ENOENT"},
+    ]
+    assert knobs.lost(rows[:1]) is None
+    assert knobs.lost(rows) == "ENOENT scaling_governor of policy4 when it was to be given back"

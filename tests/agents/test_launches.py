@@ -130,6 +130,8 @@ def test_the_labs_stand_in_names_every_fact_of_a_real_launch(client: Client, mlp
     said = [*synthetic.perform(synthetic.Launch(asked, truth, "vb001", "1"))][-1]["facts"]
     own = {
         "boot_id",
+        "throttle",
+        "time_in_state",
         "sampler",
         "onnxruntime_build",
         "cgroup_peak",

@@ -190,7 +190,8 @@ def second(*passing: str, counted: str = "cpu memory pids") -> dict[str, str]:
 def test_of_the_first_version_the_place_is_the_agent_s_own_group(tmp_path: Path) -> None:
     own = "4:memory:/jobs/1\n3:cpu,cpuacct:/\n0::/\n"
     found = tree(tmp_path, **groups(own, FIRST, **{"sys/fs/cgroup/memory/jobs/1/cgroup.procs": ""}))
-    assert cgroup.find(found) == cgroup.Ground(f"{tmp_path}/sys/fs/cgroup/memory/jobs/1", cgroup.FIRST)
+    group = f"{tmp_path}/sys/fs/cgroup/memory/jobs/1"
+    assert cgroup.find(found) == cgroup.Ground(group, cgroup.FIRST, group)
 
 
 def test_a_group_is_found_below_what_of_the_hierarchy_is_mounted(tmp_path: Path) -> None:
@@ -202,7 +203,8 @@ def test_a_group_is_found_below_what_of_the_hierarchy_is_mounted(tmp_path: Path)
 
 def test_of_the_second_version_the_place_is_the_nearest_group_that_passes_memory_on(tmp_path: Path) -> None:
     found = cgroup.find(tree(tmp_path, **second("", "/user.slice")))
-    assert found == cgroup.Ground(f"{tmp_path}/sys/fs/cgroup/user.slice", cgroup.SECOND)
+    top = f"{tmp_path}/sys/fs/cgroup"
+    assert found == cgroup.Ground(f"{top}/user.slice", cgroup.SECOND, f"{top}{SESSION}")
 
 
 @pytest.mark.parametrize(("files", "why"), [

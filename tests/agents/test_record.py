@@ -60,6 +60,13 @@ def test_its_text_alone_is_the_program_for_any_python_of_a_board(tmp_path: Path)
         assert unpacked(done.stdout.decode().strip())["entries"] == taken(root)
 
 
+def test_what_cooling_counts_is_taken_and_its_reset_is_left_alone(tmp_path: Path) -> None:
+    folder = "sys/class/thermal/cooling_device0/stats"
+    put(tmp_path, f"{folder}/time_in_state_ms", "state0\t900\nstate1\t70\n")
+    put(tmp_path, f"{folder}/reset").chmod(0o200)
+    assert [path for path in taken(tmp_path) if folder in path] == [f"{folder}/time_in_state_ms"]
+
+
 def test_an_error_of_reading_is_kept_by_its_name(tmp_path: Path) -> None:
     put(tmp_path, f"{CPU}/cpufreq/policy0/cpuinfo_cur_freq").chmod(0o200)
     assert taken(tmp_path)[f"{CPU}/cpufreq/policy0/cpuinfo_cur_freq"] == {"error": "EACCES"}

@@ -11,6 +11,7 @@ import pytest
 import agents_support as parts
 from agents_support import Board, Client
 from farm_agents import sampling, wire
+from farm_agents.fans import NO_FAN
 from farm_agents.sysfs import Sysfs
 from sampler_support import BOARD, tree
 
@@ -114,7 +115,7 @@ def test_the_fact_says_how_it_went_and_what_was_missing(client: Client, mlp: Pat
     assert said["missed"] >= 0
     assert 0 < said["cpu_ms"] < 1000
     assert said["p95_read_us"] > 0
-    assert said["unopened"] == said["missing"] == {}
+    assert (said["unopened"], said["missing"]) == ({}, {"fan": NO_FAN})
 
 
 def test_without_a_free_cpu_it_looks_once_a_second_and_says_why(client: Client, mlp: Path, ones: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from farm_agents import sampling
+from farm_agents import fans, sampling
 from farm_agents.sampler import SLOW_TICKS as SLOW
-from farm_agents.sources import FAST, TWICE, sources
+from farm_agents.sources import FAST, NO_REQUEST, SAMPLED, TWICE, capabilities, sources
 from farm_agents.sysfs import Sysfs
 from sampler_support import BOARD, tree
 
@@ -52,6 +52,58 @@ def test_no_two_sources_have_one_name(tmp_path: Path) -> None:
              for name, text in (("type", "cpu-thermal"), ("temp", "40000"))}  # fmt: skip
     names = [source.name for source in sources(tree(tmp_path, {**BOARD, **twins}), [0]).found]
     assert len(names) == len(set(names))
+
+
+FANS = {
+    "sys/class/hwmon/hwmon2/name": "pwmfan",
+    "sys/class/hwmon/hwmon2/fan1_input": "3120",
+    "sys/class/hwmon/hwmon2/pwm1": "128",
+    "sys/class/hwmon/hwmon2/pwm1_enable": "2",
+    "sys/class/hwmon/hwmon3/name": "pwm_tach",
+    "sys/class/hwmon/hwmon3/rpm": "1500",
+}
+
+
+def test_fans_are_in_the_slow_lane_and_their_switches_are_not_read(tmp_path: Path) -> None:
+    found = sources(tree(tmp_path, {**BOARD, **FANS}), [0])
+    assert {source.path.rpartition("/")[2]: (source.unit, source.ticks) for source in found.found if source.name[:4] == "fan."} == {
+        "fan1_input": ("rpm", SLOW), "pwm1": ("pwm", SLOW), "rpm": ("rpm", SLOW),
+    }  # fmt: skip
+    assert "fan" not in found.missing
+    assert sources(tree(tmp_path / "bare"), [0]).missing["fan"] == fans.NO_FAN
+
+
+def on(driver: str) -> dict[str, str]:
+    return {**BOARD, **{f"{POLICY}{number}/scaling_driver": driver for number in (0, 2)}}
+
+
+@pytest.mark.parametrize("driver", ["intel_pstate", "intel_cpufreq", "acpi-cpufreq", "amd-pstate-epp"])
+@pytest.mark.parametrize("release", ["5.17.15-arch1", "5.15.0-91-generic", "4.19.0", "unknown"])
+def test_an_old_kernel_that_interrupts_an_x86_cpu_is_not_asked_for_its_clock(
+    tmp_path: Path, driver: str, release: str
+) -> None:
+    found = sources(tree(tmp_path, on(driver)), [0, 2], release)
+    assert found.missing["clocks"] == NO_REQUEST
+    clocks = {source.name for source in found.found if source.name.startswith("policy")}
+    assert clocks == {"policy0.max", "policy2.max"}, "the limit is a number in memory"
+
+
+@pytest.mark.parametrize(
+    ("driver", "release"),
+    [("intel_pstate", "5.18.0"), ("acpi-cpufreq", "6.1.0-18-amd64"), ("cpufreq-dt", "4.9.337-tegra"), ("", "4.9.0")],
+)
+def test_any_other_clock_is_read(tmp_path: Path, driver: str, release: str) -> None:
+    found = sources(tree(tmp_path, on(driver)), [0], release)
+    assert {"policy0.cur", "policy0.max"} <= {source.name for source in found.found}
+    assert "clocks" not in found.missing
+
+
+def test_what_only_the_sampler_reads_is_told_with_its_reasons(tmp_path: Path) -> None:
+    whole = capabilities(tree(tmp_path / "whole", {**BOARD, **FANS}), [0])
+    assert whole == {key: {"ok": True, "reason": None} for key in SAMPLED}
+    bare = capabilities(tree(tmp_path / "bare", {"sys/devices/system/cpu/online": "0"}), [0])
+    assert {name for name, said in bare.items() if not said["ok"]} >= {"clock_in_slot", "limit_in_slot", "fan"}
+    assert all(said["reason"] for said in bare.values() if not said["ok"])
 
 
 @pytest.mark.parametrize(

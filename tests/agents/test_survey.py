@@ -23,7 +23,7 @@ from farm_orchestrator.doctor import program
 Start = Callable[..., Client]
 FAMILIES = Path(family.__file__).parent / "families"
 EVERY_CPU = range(64)
-KEYS = {"family", "cpu_zones", "exclude_zones", "rails", "lsb", "effective_tolerance", "forbidden"}
+KEYS = {"family", "cpu_zones", "exclude_zones", "rails", "lsb", "effective_tolerance", "forbidden", "memory_clocks"}
 
 
 def surveyed(root: Path, name: str) -> Hardware:
@@ -209,3 +209,31 @@ def test_hello_carries_what_was_found(start: Start, tmp_path: Path, name: str) -
     lacks = {capability for capability, said in hello.capabilities.items() if not said["ok"]}
     assert {"firmware"} <= lacks
     assert ("power" in lacks) == (name == "bb-ai64")
+
+
+MODES = """< POWER_MODEL ID=0 NAME=15W >
+CPU_ONLINE CORE_4 1
+< POWER_MODEL ID=2 NAME=7W >
+< PM_CONFIG DEFAULT=2 >
+"""
+
+
+def mode(root: Path, status: str, modes: str = MODES) -> Any:
+    for name, text in (("var/lib/nvpmodel/status", status), ("etc/nvpmodel.conf", modes)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return survey.survey(Sysfs(str(root))).to_json()["nvpmodel"]
+
+
+def test_the_power_mode_of_a_jetson_is_part_of_what_it_is(tmp_path: Path) -> None:
+    assert survey.survey(Sysfs(str(tmp_path))).nvpmodel is None
+    assert mode(tmp_path, "pmode:0002\n") == {"id": 2, "name": "7W"}
+    assert mode(tmp_path, "fmode:quiet pmode:0000") == {"id": 0, "name": "15W"}
+    assert mode(tmp_path, "pmode:0003") == {"id": 3, "name": None}
+    assert mode(tmp_path, "pmode:0002", "\0\xff<<>") == {"id": 2, "name": None}
+    assert mode(tmp_path, "pmode:two") is None
+
+
+def test_the_idle_states_are_named_and_left_alone(tmp_path: Path) -> None:
+    assert survey.survey(Sysfs(str(tmp_path))).to_json()["idle"] == {"mode": "default", "states": ()}
+    assert surveyed(tmp_path, "agx-orin").idle.states == ("WFI", "C7")

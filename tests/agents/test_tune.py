@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pin_support as parts
-from farm_agents import tune
+from farm_agents import grants, tune
 from pin_support import BOOT, COOLER, GOVERNOR, HIGH, LOW, POLICY, SLOW, STOCK, TO_SLOW, Peer, now, put
 
 
@@ -88,7 +88,7 @@ def test_a_lease_that_runs_out_gives_everything_back(root: Path, peer: Peer) -> 
 
 def test_what_a_killed_farm_tune_left_is_given_back_by_the_next(root: Path, journal: Path, peer: Peer) -> None:
     hold(peer)
-    parts.kill(peer.process.pid)
+    parts.forsake(journal, peer.process.pid)
     assert now(root) == SLOW
     assert give_back(root, journal) == 0
     assert now(root) == STOCK
@@ -97,7 +97,7 @@ def test_what_a_killed_farm_tune_left_is_given_back_by_the_next(root: Path, jour
 
 def test_whoever_comes_next_is_told_what_was_left(root: Path, journal: Path, peer: Peer) -> None:
     hold(peer)
-    parts.kill(peer.process.pid)
+    parts.forsake(journal, peer.process.pid)
     again = Peer(root, journal)
     try:
         left = again.ask("acquire", lease_s=60)["left"]
@@ -109,7 +109,7 @@ def test_whoever_comes_next_is_told_what_was_left(root: Path, journal: Path, pee
 
 def test_another_boot_has_forgotten_by_itself(root: Path, journal: Path, peer: Peer) -> None:
     hold(peer)
-    parts.kill(peer.process.pid)
+    parts.forsake(journal, peer.process.pid)
     put(root, BOOT, "boot-2")
     put(root, HIGH, "1800000")
     assert give_back(root, journal) == 0
@@ -184,7 +184,7 @@ def test_two_cannot_hold_the_clocks_at_once(root: Path, journal: Path, peer: Pee
     assert now(root) == SLOW
 
 
-class Kernel(tune.Tree):
+class Kernel(grants.Tree):
     """Files that behave as the kernel's: `stands_at` is what a knob reads back, whatever is written."""
 
     def __init__(self, root: Path, journal: Path, stands_at: dict[str, str]) -> None:
@@ -212,14 +212,14 @@ def test_a_knob_that_reads_back_another_value_is_told_and_given_back(root: Path,
     desk.acquire({})
     knobs = {knob["path"]: knob for knob in desk.set({"writes": TO_SLOW})["knobs"]}
     assert (knobs[HIGH]["wanted"], knobs[HIGH]["readback"]) == ("1000000", "1500000")
-    desk.tree = tune.Tree(str(root))
+    desk.tree = grants.Tree(str(root))
     assert all(row["restored"] for row in desk.leave())
     assert now(root) == STOCK
 
 
 BAD_PATHS = [
     "etc/passwd", "/etc/passwd", "../etc/passwd", f"{POLICY}/../policy0/scaling_max_freq", f"/{HIGH}", f"{HIGH}\n", f"{HIGH}\0",
-    f"{POLICY}/scaling_setspeed", f"{POLICY}/scaling_cur_freq", "sys/devices/system/cpu/cpu0/online",
+    f"{POLICY}/boost", f"{POLICY}/scaling_cur_freq", "sys/devices/system/cpu/cpu0/online",
     "sys/devices/system/cpu/cpufreq/policy/scaling_max_freq", "sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq",
     "sys/devices/system/cpu/cpufreq/policy1/scaling_max_freq", "", None, 7, ["x"],
 ]  # fmt: skip
@@ -293,7 +293,7 @@ def test_other_arguments_are_refused(words: list[str], capsys: pytest.CaptureFix
 
 def test_nobody_reads_a_knob_empty_while_it_is_set(root: Path) -> None:
     """The written file is never shorter than its new text; a reader of the inode sees whole lines only."""
-    kernel, seen = tune.Tree(str(root)), set()
+    kernel, seen = grants.Tree(str(root)), set()
     fd = os.open(root / GOVERNOR, os.O_RDONLY)
     try:
         for value in ("performance", "schedutil", "userspace", "performance"):

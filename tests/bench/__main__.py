@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import (
+    bias,
     command,
     connections,
     cost,
@@ -21,6 +22,7 @@ from bench import (
     machine,
     output,
     pages,
+    physics,
     push,
     runner,
     sampler,
@@ -59,6 +61,8 @@ BENCHES = (
     Bench("recovery", "recovery from kill -9 of the worker", command.recovery),
     Bench("interrupt", "Ctrl-C", interrupt.once_and_twice),
     Bench("lab", "`farm lab up` and `down`", lab.three_boards),
+    Bench("slow-down", "slow-down of virtual boards", physics.slow_down),
+    Bench("physics-cost", "cost of the physics", physics.cost),
     Bench("writer", "SQLite writer", writer.sixteen_threads),
     Bench("page", "rendering of the page", pages.two_sizes),
     Bench("demo", "`make demo`", install.demo),
@@ -69,6 +73,7 @@ BENCHES = (
     Bench("trust", "A/A and A/B on this machine", trust.quiet),
     Bench("trust-virtual", "A/A and A/B on virtual boards", trust.virtual),
     Bench("trust-load", "A/A and A/B under load", trust.loaded),
+    Bench("bias", "bias on a heating board", bias.heating),
     Bench("verdict-time", "12 variants to a verdict", verdicts.three_presets),
 )
 

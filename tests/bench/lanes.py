@@ -65,9 +65,9 @@ def one_run(folder: Path) -> Journals:
 
 
 @contextmanager
-def lab(desk: Desk, boards: int, **truth: object) -> Iterator[None]:
+def lab(desk: Desk, boards: int, *options: str, **truth: object) -> Iterator[None]:
     """Synthetic boards, and what is true of them beside the defaults."""
-    up = desk.farm("lab", "up", "-n", str(boards), "--load", "synthetic")
+    up = desk.farm("lab", "up", "-n", str(boards), "--load", "synthetic", *options)
     try:
         if up.code != 0:
             raise RuntimeError(f"farm lab up: {up.err[-500:]}")

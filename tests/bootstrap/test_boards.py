@@ -61,15 +61,6 @@ def test_a_run_on_a_bare_board_names_the_command_that_makes_it_ready(
     assert "farm boards bootstrap pinned --runtime 1.19.2" in reasons["pinned"]
 
 
-def test_a_second_time_nothing_is_sent(fleet: Fleet, house: Path, bare_python: str) -> None:
-    fleet.add(fleet.world.server(), python=bare_python)
-    first = fleet.bootstrap("b", "--wheelhouse", house)
-    assert (first.code, first.one["state"]) == (0, "made"), first.err
-    second = fleet.bootstrap("b", "--wheelhouse", house)
-    assert (second.code, second.one["state"], second.one["sent"]) == (0, "ready", 0)
-    assert second.one["site"] == first.one["site"]
-
-
 def test_a_check_says_what_would_be_done_and_touches_nothing(fleet: Fleet, house: Path, bare_python: str) -> None:
     fleet.add(fleet.world.server(), python=bare_python)
     said = fleet.bootstrap("b", "--check", "--wheelhouse", house)
@@ -78,10 +69,15 @@ def test_a_check_says_what_would_be_done_and_touches_nothing(fleet: Fleet, house
     assert fleet.files() == set()
 
 
-def test_a_board_without_sftp_is_made_ready(fleet: Fleet, house: Path, bare_python: str) -> None:
+def test_a_board_without_sftp_is_made_ready_and_a_second_time_nothing_is_sent(
+    fleet: Fleet, house: Path, bare_python: str
+) -> None:
     fleet.add(fleet.world.server(options=()), python=bare_python)
-    said = fleet.bootstrap("b", "--wheelhouse", house)
-    assert (said.code, said.one["state"]) == (0, "made"), said.err
+    first = fleet.bootstrap("b", "--wheelhouse", house)
+    assert (first.code, first.one["state"]) == (0, "made"), first.err
+    second = fleet.bootstrap("b", "--wheelhouse", house)
+    assert (second.code, second.one["state"], second.one["sent"]) == (0, "ready", 0)
+    assert second.one["site"] == first.one["site"]
     assert fleet.probe()["onnxruntime"] == newest(HERE_TEXT)
 
 
@@ -198,14 +194,14 @@ def test_a_board_with_too_old_a_python_runs_an_interpreter_that_was_brought(
 
 
 def test_a_newer_python_than_the_plain_one_is_found_and_linked(
-    fleet: Fleet, bare_python: str, old: Path, tmp_path: Path
+    fleet: Fleet, house: Path, bare_python: str, old: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     (home / ".local" / "bin").mkdir(parents=True)
     (home / ".local" / "bin" / "python3").symlink_to(bare_python)
     server = fleet.world.server(home=home, options=(SFTP, f"SetEnv PATH={old}:/usr/bin:/bin"))
     fleet.add(server, base="~/farm")
-    said = fleet.bootstrap("b")
+    said = fleet.bootstrap("b", "--wheelhouse", house)
     assert (said.code, said.one["state"]) == (0, "made"), said.err
     link = home / "farm" / "python" / "bin" / "python3"
     asked = subprocess.run([link, "-I", "-V"], capture_output=True, text=True, check=True)
@@ -241,9 +237,9 @@ def test_one_board_that_cannot_be_reached_does_not_stop_the_others(fleet: Fleet,
     server = fleet.world.server()
     fleet.add(server, "gone", port=9)
     fleet.add(server, "good", python=bare_python)
-    said = fleet.bootstrap("*", "--wheelhouse", house)
+    said = fleet.bootstrap("*", "--check", "--wheelhouse", house)
     assert said.code == 4
-    assert {one["board"]: one["state"] for one in said.boards} == {"gone": "failed", "good": "made"}
+    assert {one["board"]: one["state"] for one in said.boards} == {"gone": "failed", "good": "would"}
 
 
 def test_this_machine_needs_nothing_and_takes_another_runtime_beside_its_own(fleet: Fleet, house: Path) -> None:

@@ -1,5 +1,6 @@
 """The script that lets a group hold a board's clocks: what it lays where, and that systemd and sudo would take it."""
 
+import ast
 import os
 import shutil
 import stat
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from farm_agents import tune
+from farm_agents import grants, guardian, ledger, tune
 from farm_orchestrator.bootstrap.tune_script import PLACES, PROGRAM, tune_script
 from farm_orchestrator.cli.boards import boards
 
@@ -48,9 +49,31 @@ def test_it_lays_the_program_and_its_units_and_nothing_else(laid: Path) -> None:
     assert below(laid) == {PROGRAM: 0o755, **{place: mode for mode, place in PLACES.values()}}
 
 
-def test_the_program_is_the_agents_own_to_the_letter(laid: Path) -> None:
+def test_the_program_is_the_agents_own_but_for_the_imports_between_its_parts(laid: Path) -> None:
     text = (laid / PROGRAM[1:]).read_text()
-    assert text == "#!/usr/bin/python3 -I\n" + Path(tune.__file__).read_text()
+    assert text.startswith("#!/usr/bin/python3 -I\n")
+    assert "farm_agents" not in text
+    left_out = []
+    for part in (grants, ledger, guardian, tune):
+        lines = Path(part.__file__).read_text().splitlines()
+        left_out += [line for line in lines if line not in text.splitlines()]
+    assert left_out
+    assert all(line.startswith("from farm_agents.") for line in left_out)
+
+
+def test_no_part_of_the_program_hides_a_name_of_another(laid: Path) -> None:
+    tree = ast.parse((laid / PROGRAM[1:]).read_text())
+    made = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    made += [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+             if isinstance(target, ast.Name)]  # fmt: skip
+    assert sorted(made) == sorted(set(made))
+
+
+def test_the_program_needs_nothing_but_the_standard_library(laid: Path) -> None:
+    tree = ast.parse((laid / PROGRAM[1:]).read_text(), feature_version=(3, 8))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert modules <= set(sys.stdlib_module_names)
 
 
 def test_the_laid_program_runs_by_itself(laid: Path, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_every_package_that_is_installed_is_listed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert listed == {Requirement(text).name for text in project["dependencies"]}
     extras = re.findall(
-        r"`(\w+)`", prose(ORCHESTRATOR).partition("## What an installation brings")[2].partition("## ")[0]
+        r"`([\w-]+)`", prose(ORCHESTRATOR).partition("## What an installation brings")[2].partition("## ")[0]
     )
     assert set(project["optional-dependencies"]) <= set(extras)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 BASE = {"wire": 1, "agent": "", "python": "3.11", "onnxruntime": "1", "numpy": "2", "providers": [], "capabilities": {}}
 OUTPUTS = {"escape": ["../../../secret"], "liar": ["outputs.npz"], "two": ["outputs.npz"] * 2}
@@ -53,6 +54,8 @@ WORDS = {
     "fault": text("failed", stage="slot", kind="AGENT_ERROR", detail="a bug"),
 }
 
+asked: "list[str]" = []
+
 
 def main() -> None:
     mode, folder = sys.argv[1:3]
@@ -64,8 +67,17 @@ def main() -> None:
             say(json.dumps({"msg": "hello", **BASE, "facts": {}, "boot_id": boot_id(folder)}))
         elif body["msg"] == "prepare":
             say(text("ready", missing=["0" * 64] if mode == "missing" else []))
+        elif body["msg"] == "clock":
+            say(json.dumps({"msg": "clock", "asked_ns": body["asked_ns"], "t_ns": clock_ns(mode)}))
         elif body["msg"] == "job":
             job(mode, body, folder)
+            asked.append(body["launch"])
+
+
+def clock_ns(mode: str) -> "int | None":
+    if mode == "no clock" or (mode == "clock stops" and asked):
+        return None
+    return -5 if mode == "odd clock" else time.monotonic_ns()
 
 
 def boot_id(folder: str) -> str:

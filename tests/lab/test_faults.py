@@ -15,7 +15,7 @@ import pytest
 
 from farm_agents import beside
 from farm_agents.sysfs import Sysfs
-from farm_lab import chaos, entry, faults, journal, lab, state, tree, work
+from farm_lab import chaos, faults, journal, lab, shift, state, tree, work
 from farm_lab.places import LabError, Places
 from farm_lab.processes import words
 from farm_lab.sshd import fingerprint
@@ -169,14 +169,18 @@ def test_nothing_is_written_to_a_read_only_disk_and_a_push_says_so(place: Places
     push(place, tmp_path)
 
 
-def test_the_wall_clock_is_off_and_the_monotonic_one_is_not(place: Places) -> None:
-    ask = f"{sys.executable} -c 'import time; print(time.time(), time.monotonic())'"
-    faults.strike(place, "vb001", "wrong-clock", "-1000d")
-    wall_s, monotonic_s = map(float, said(place, ask).split())
-    assert abs(time.time() - 1000 * 86400 - wall_s) < 600
-    assert abs(time.monotonic() - monotonic_s) < 600
+def test_the_wall_clock_is_off_sleeps_end_and_nothing_is_left_behind(place: Places) -> None:
+    ask = f"{sys.executable} -c 'import time; a = time.monotonic(); time.sleep(0.2); print(time.time(), time.monotonic() - a)'"
+    before = set(shift.SHARED.iterdir())
+    faults.strike(place, "vb001", "wrong-clock")
+    wall_s, slept_s = map(float, said(place, ask).split())
+    assert abs(time.time() + 1000 * 86400 - wall_s) < 600
+    assert 0.2 <= slept_s < 60
+    said(place, f"{sys.executable} -c 'import os; os.kill(os.getpid(), 9)'")
     faults.cure(place, "vb001", "heal")
     assert abs(time.time() - float(said(place, ask).split()[0])) < 600
+    shift.forget(place.board("vb001"))
+    assert set(shift.SHARED.iterdir()) <= before
 
 
 def test_another_host_key_is_refused_with_both_fingerprints_until_it_is_undone(place: Places, tmp_path: Path) -> None:
@@ -258,7 +262,7 @@ def test_for_undoes_the_fault_even_if_the_command_is_killed(place: Places) -> No
 def test_the_time_of_a_fault_that_was_healed_ends_no_later_one(place: Places) -> None:
     first = faults.strike(place, "vb001", "link-cut", for_s=600.0)
     faults.cure(place, "vb001", "heal")
-    assert [line for line in leftovers(place.root) if "undoing" in line] == []
+    assert [line for line in leftovers(place.root) if str(first.began_ns) in line] == []
     second = faults.strike(place, "vb001", "link-cut")
     faults.expire(place, "vb001", first.began_ns)
     assert [fault.began_ns for fault in journal.standing(place)] == [second.began_ns]
@@ -272,7 +276,7 @@ def test_the_time_of_a_fault_that_was_healed_ends_no_later_one(place: Places) ->
         (("vb001", "link-cut", "5"), "'5': nothing follows the name of this fault"),
         (("vb001", "delay", "soon"), "'soon': a number of ms, there and back above 0 was expected"),
         (("vb001", "slow-link", "-1"), "a number of Mbit/s above 0"),
-        (("vb001", "wrong-clock", "yesterday"), "a shift of the clock is written as -1000d"),
+        (("vb001", "wrong-clock", "yesterday"), "a shift of the clock is written as +1000d"),
         (("vb001", "undervoltage", "low"), "bits of get_throttled are written as 50005"),
         (("vb001", "sensor-gone", "sys/../../state.json"), "its tree has no file sys/../../state.json"),
         (("vb001", "reset", "--for", "3"), "reset is over at once; leave out --for"),
@@ -312,7 +316,7 @@ def test_without_a_launch_no_runner_and_no_agent_can_be_hit(place: Places, monke
 
 
 def test_without_libfaketime_the_message_says_what_to_install(place: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entry, "FAKETIME", ("/nowhere",))
+    monkeypatch.setattr(shift, "FOLDERS", ("/nowhere",))
     with pytest.raises(LabError, match="apt-get install faketime"):
         faults.strike(place, "vb001", "wrong-clock")
 

@@ -144,3 +144,25 @@ def test_a_governor_asks_for_an_opp_within_the_limits(
     asked = physics.governed(opps, Knobs(governor, *limits), highest, u, opps[0])
     assert asked in opps
     assert asked <= max(min(limits[1], highest), opps[0])
+
+
+def test_a_room_that_warms_takes_the_board_with_it() -> None:
+    warming = replace(NO_TRIP, drift_c_h=3.0, time_scale=10.0)
+    assert last(warming, busy(LOW), pinned(LOW), 360.0).t_c == pytest.approx(37.4 + 3.0, abs=0.1)
+
+
+def test_without_power_a_board_cools_to_its_room_whatever_runs() -> None:
+    assert last(physics.off(BOARD), FULL, FASTEST, 120.0).t_c == pytest.approx(25.0, abs=0.1)
+
+
+def test_it_is_too_hot_only_where_there_is_such_a_heat() -> None:
+    hot = physics.start(BOARD, 85.0)
+    assert not physics.overheated(BOARD, hot)
+    assert physics.overheated(replace(BOARD, critical_c=85.0), hot)
+    assert not physics.overheated(replace(BOARD, critical_c=85.1), hot)
+
+
+def test_a_clock_that_is_held_down_runs_slower_than_it_is_told() -> None:
+    now = last(replace(NO_TRIP, held_khz=1_600_000), FULL, FASTEST, 5.0)
+    assert (now.clocks[0].asked_khz, now.clocks[0].khz) == (HIGH, 1_500_000)
+    assert physics.speed(BOARD, now) == 0.625

@@ -39,10 +39,12 @@ def test_a_pinned_run_says_which_boards_held_their_clock(where: Places, tmp_path
     assert {name: [(root / knob).read_text() for knob in KNOBS] for name, root in roots.items()} == before
 
 
-@pytest.mark.parametrize("pin", ["sustained", "sweep", "1800", "1.8GHz", "01800000", ""])
+@pytest.mark.parametrize("pin", ["sustainable", "sweep:", "sweep:fast", "1800", "1.8GHz", "01800000", ""])
 def test_another_pin_is_refused_before_anything_starts(tmp_path: Path, pin: str) -> None:
     desk = Desk(tmp_path)
     said = desk.farm("run", *PAIR, "--pin", pin, "--dry-run")
     assert (said.code, said.out) == (2, "")
-    assert f"{pin!r} is none of max, stock and a clock in kHz; write 1800 MHz as 1800000" in " ".join(said.err.split())
+    assert f"{pin!r} is none of max, stock, sustained, sweep and a clock in kHz; write 1800 MHz as 1800000" in " ".join(
+        said.err.split()
+    )
     assert not desk.state.exists()

@@ -250,3 +250,15 @@ def test_a_missing_truth_file_ends_the_runner_with_its_reason(tmp_path: Path) ->
     assert done.returncode != 0
     assert b"gone.json" in done.stderr
     assert io.BytesIO(done.stdout).read() == b""
+
+
+def test_what_the_physics_said_in_a_slot_is_told_where_it_changed_and_never_without_an_end() -> None:
+    calm, hot = ({"cool": cool, "high_khz": 2_400_000} for cool in (0, 2))
+    seen = [{**said, "t_ns": k} for k, said in enumerate([calm, calm, hot, hot, calm])]
+    told = synthetic.edges(seen)
+    assert [(row["t_ns"], row["source"], row["value"]) for row in told["seen"]] == [
+        (2, "cooling.cpufreq", 2), (4, "cooling.cpufreq", 0)
+    ]  # fmt: skip
+    assert told["kinds"] == {"cooling.cpufreq": "state", "policy0.max": "limit"}
+    restless = [{"cool": k % 2, "t_ns": k} for k in range(50_000)]
+    assert len(synthetic.edges(restless)["seen"]) == synthetic.MOST_CHANGES

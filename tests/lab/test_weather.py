@@ -4,20 +4,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 
-from farm_lab import background, lab, tree, usage
+from farm_lab import background, lab, quota, tree, usage
 from farm_lab.places import Places
 from farm_lab.processes import Process, seen
-from farm_lab.state import State
 from farm_orchestrator.cli import call
-from lab_support import LEVELS, at, leftovers, options, ssh, wait_for
+from lab_support import LEVELS, at, leftovers, options, spinning, ssh, wait_for
 
 SLOT_S = 6.0
 JOB = {
@@ -25,8 +21,8 @@ JOB = {
     "recipe": {"warmup_s": 0.0, "slot_s": SLOT_S, "slot_cap_s": SLOT_S, "min_iterations": 1},
     "model": {"name": "fp32", "bytes": 1_000_000}, "feeds": {"rows": None},
 }  # fmt: skip
-SPIN = "while True: sum(range(10000))"
 POLICY = tree.POLICY
+WAYS = ["stops", *(["quota"] if quota.ground() else [])]
 
 
 def stat(pid: int) -> list[str]:
@@ -38,23 +34,6 @@ def weather_of(where: Places) -> Process:
     found = background.running("weather", where.root)
     pids = {process.pid for process in found}
     return next(process for process in found if int(stat(process.pid)[1]) not in pids)
-
-
-@contextmanager
-def spinning(where: Places, known: State) -> Iterator[int]:
-    """The pid of a process of the board that works without end and looks like the agent's runner."""
-    with ThreadPoolExecutor(1) as pool:
-        command = f"exec {known.options.python} -I -c '{SPIN}' runner"
-        job = pool.submit(ssh, where, known, "vb001", command)
-        listener = known.boards[0].process
-        wait_for(lambda: usage.look(listener, b"?").runner is not None, "the runner")
-        pid = usage.look(listener, b"?").runner
-        assert pid is not None
-        try:
-            yield pid
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            job.result()
 
 
 def slow(where: Places) -> None:
@@ -83,8 +62,9 @@ def test_a_fanless_board_heats_trips_and_slows_by_the_known_factors(where: Place
     assert facts["governor"] == "schedutil"
 
 
-def test_a_runner_gets_the_share_of_the_time_that_its_clock_is_of_the_highest(where: Places) -> None:
-    known = lab.up(where, 1, options(physics=True))
+@pytest.mark.parametrize("way", WAYS)
+def test_a_runner_gets_the_share_of_the_time_that_its_clock_is_of_the_highest(where: Places, way: str) -> None:
+    known = lab.up(where, 1, options(physics=True, slow_down=way))
     with spinning(where, known) as pid:
         slow(where)
         shares: list[float] = []
@@ -96,29 +76,44 @@ def test_a_runner_gets_the_share_of_the_time_that_its_clock_is_of_the_highest(wh
             return 0.1 < shares[-1] < 0.4
 
         wait_for(braked, f"a quarter of the time: {shares}")
+        assert lab.weather(where, known)["vb001"]["slowed_by"] == way
 
 
-def test_when_the_physics_is_killed_nothing_stays_stopped(where: Places) -> None:
-    known = lab.up(where, 1, options(physics=True))
+def slowed(where: Places, pid: int, way: str) -> bool:
+    """Stopped at this moment, or in the group of its board."""
+    if way == "stops":
+        return stat(pid)[0] == "T"
+    here = quota.ground()
+    assert here is not None
+    group = here.group(where.root, "vb001") / quota.PROCESSES
+    return group.exists() and str(pid) in group.read_text().split()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_when_the_physics_is_killed_nothing_stays_stopped(where: Places, way: str) -> None:
+    known = lab.up(where, 1, options(physics=True, slow_down=way))
     with spinning(where, known) as pid:
         slow(where)
-        wait_for(lambda: stat(pid)[0] == "T", "a stop")
+        wait_for(lambda: slowed(where, pid, way), "a stop")
         os.kill(weather_of(where).pid, signal.SIGKILL)
         wait_for(lambda: not background.running("weather", where.root), "the end of the guard")
+        assert not slowed(where, pid, way)
         assert stat(pid)[0] != "T"
 
 
-def test_the_end_of_a_lab_lets_go_of_what_it_held_and_leaves_nothing(where: Places) -> None:
-    known = lab.up(where, 2, options(physics=True))
+@pytest.mark.parametrize("way", WAYS)
+def test_the_end_of_a_lab_lets_go_of_what_it_held_and_leaves_nothing(where: Places, way: str) -> None:
+    known = lab.up(where, 2, options(physics=True, slow_down=way))
     with spinning(where, known) as pid:
         slow(where)
-        wait_for(lambda: stat(pid)[0] == "T", "a stop")
+        wait_for(lambda: slowed(where, pid, way), "a stop")
         process = seen(pid)
         os.kill(weather_of(where).pid, signal.SIGTERM)
         wait_for(lambda: not background.running("weather", where.root), "the end of the physics")
         assert process is not None
+        assert not slowed(where, pid, way)
         assert stat(pid)[0] != "T"
-    assert lab.up(where, 2, options(physics=True)).ready
+    assert lab.up(where, 2, options(physics=True, slow_down=way)).ready
     assert len(background.running("weather", where.root)) == 2
     lab.down(where)
     assert leftovers(where.root) == []
@@ -159,12 +154,15 @@ def test_the_commands_say_clock_and_temperature(
     try:
         assert call(["lab", "up", "-n", "1", "--level", "0", "--cores", "1", *folder]) == 2
         assert "--physics" in capsys.readouterr().err
-        assert call(["lab", "up", "-n", "1", "--level", "0", "--physics", "--exact", "--time-scale", "2", *folder]) == 0
+        assert call(["lab", "up", "-n", "1", "--level", "0", "--critical", *folder]) == 2
+        assert "--critical is about the physics" in capsys.readouterr().err
+        heat = ["--physics", "--exact", "--time-scale", "2", "--drift", "1", "--critical", "--slow-down", "stops"]
+        assert call(["lab", "up", "-n", "1", "--level", "0", *heat, *folder]) == 0
         capsys.readouterr()
         assert call(["lab", "status", *folder]) == 0
         out = capsys.readouterr().out
         assert " MHz" in out
-        assert " °C" in out
+        assert " °C  slowed by stops" in out
         assert call(["lab", "status", "--json", *folder]) == 0
         assert 30.0 < json.loads(capsys.readouterr().out)["boards"][0]["weather"]["t_c"] < 50.0
     finally:

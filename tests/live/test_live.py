@@ -155,6 +155,15 @@ def plain_view(**env: str) -> tuple[PlainView, io.StringIO, Clock]:
     return PlainView(out, env=env, clock=clock), out, clock
 
 
+def test_lines_tell_the_points_of_a_board_apart() -> None:
+    view, out, _ = plain_view()
+    points = ("cpu/default/0/1/2400000", "cpu/default/0/1/600000")
+    medians = tuple(replace(median("rpi5-000", 0, 0), point=point) for point in points)
+    view.update(replace(snapshot(1), medians=medians))
+    told = [line.split(" ")[1:4] for line in out.getvalue().splitlines() if " ms " in line]
+    assert told == [["rpi5-000", "v0", "2400000"], ["rpi5-000", "v0", "600000"]]
+
+
 def test_without_a_terminal_there_is_a_line_per_finished_cell_and_one_every_30_s() -> None:
     view, out, clock = plain_view()
     view.start("title", ["estimate"])

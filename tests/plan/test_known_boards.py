@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from farm_orchestrator.calibration import Figures, of_launch, of_part
-from farm_orchestrator.model import FLOOR, PRESETS, Limits, Part
+from farm_orchestrator.calibration import Figures, of_launch, of_part, unmet
+from farm_orchestrator.model import FLOOR, PRESETS, Limits, Part, Point
 from farm_orchestrator.plan import Plan, Wish, make_plan, smallest_effect
 from farm_reports.tables import Calibration
 from plan_support import AGENT, make, variant
@@ -67,5 +67,39 @@ def test_a_part_of_an_earlier_farm_knows_nothing_of_its_board() -> None:
 def test_the_processors_a_launch_was_bound_to_are_not_those_of_the_board() -> None:
     known = [Figures({"board": "a", "cpus": [0, 1, 2, 3]}, OWN).to_json()]
     part = replace(plan().parts[0], calibrations=tuple(known))
-    assert of_launch(part, {"cpus": [2, 3]}) == OWN
+    assert of_launch(part, Point().key, {"cpus": [2, 3]}) == OWN
     assert of_part(part, {"cpus": [2, 3]}).reason is not None
+
+
+def at(pin: str, *known: Calibration) -> Part:
+    """A part whose launches want this clock, and what is known of its board."""
+    figures = tuple(Figures({"board": "a"}, each).to_json() for each in known)
+    return replace(plan().parts[0], points=(Point(pin=pin),), calibrations=figures)
+
+
+MAX = replace(OWN, pin="max", eff_khz=1_795_000.0)
+
+
+def test_what_was_measured_at_a_clock_holds_for_that_clock_alone() -> None:
+    assert of_part(at("max", OWN, MAX), {}) == MAX
+    assert of_part(at("stock", OWN, MAX), {}) == OWN
+    assert of_launch(at("max", OWN, MAX), Point(pin="max").key, {}) == MAX
+    assert of_part(at("1800000", MAX), {}) == Calibration(
+        reason="its A/A runs are of pin max, and this run is of pin 1800000"
+    )
+    assert unmet(at("max", MAX)) == MAX
+    assert unmet(at("stock", MAX)) == Calibration()
+
+
+def test_a_sweep_over_clocks_has_no_one_calibration_and_each_of_its_launches_may_have_one() -> None:
+    part = replace(at("max", MAX), points=(Point(pin="max"), Point(pin="1200000")))
+    assert of_part(part, {}).reason == "its A/A runs are of one clock, and this run is of several"
+    assert unmet(part) == Calibration()
+    assert of_launch(part, Point(pin="max").key, {}) == MAX
+    assert of_launch(part, Point(pin="1200000").key, {}).floor is None
+
+
+def test_a_calibration_that_cannot_be_read_gives_its_reason_at_every_clock() -> None:
+    spoilt = Figures({}, Calibration(reason="it cannot be read")).to_json()
+    part = replace(at("max"), calibrations=(spoilt,))
+    assert of_part(part, {}).reason == "it cannot be read"

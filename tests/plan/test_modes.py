@@ -74,7 +74,7 @@ def test_the_deadline_holds_the_rest_the_soak_and_a_slot_that_slides(mode: str, 
 def test_a_calibration_says_nothing_of_a_sustained_run_and_the_reason_is_told() -> None:
     burst, sustained = plan("burst"), plan(SUSTAINED)
     assert of_part(burst.parts[0], {}) == OWN
-    for held in (of_part(sustained.parts[0], {}), of_launch(sustained.parts[0], {})):
+    for held in (of_part(sustained.parts[0], {}), of_launch(sustained.parts[0], sustained.parts[0].points[0].key, {})):
         assert held == Calibration(reason="its A/A runs are of mode burst, and this run is sustained")
     assert of_part(plan(SUSTAINED, known=False).parts[0], {}).reason == NEVER
     assert burst.smallest_effect is not None

@@ -11,9 +11,11 @@ import pytest
 from farm_orchestrator.model import Phase
 from farm_orchestrator.plan import Cause, block_cause, first_slots
 from farm_reports import verdict
-from farm_reports.readings import SIGNS, Readings, throttled
+from farm_reports.readings import Readings
+from farm_reports.signs import SIGNS
 from farm_reports.stats.compare import change, changes
 from farm_reports.stats.power import LEVEL
+from farm_reports.throttling import throttled
 from noise import CLASSES, RUN_BIAS, Floats, Rng, generator, slots
 from noise_readings import FAULTS, PROFILES, Facts, Fault, low_clock, queued_for_a_fifth, quiet, records, spoilt
 from plan_support import part_of, row

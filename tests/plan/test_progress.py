@@ -169,12 +169,13 @@ def test_a_variant_that_failed_its_dry_load_is_left_out_everywhere() -> None:
     assert {slot.variant for slot in next_slots(part, rows)} == {"v00", "v02"}
 
 
-def test_out_of_memory_is_forgiven_once() -> None:
+@pytest.mark.parametrize("kind", ["OUT_OF_MEMORY", "CRASH(SIGKILL)"])
+def test_out_of_memory_or_killed_by_nobody_knows_whom_is_forgiven_once(kind: str) -> None:
     part = part_of(2)
     rows = finished(part, 0.001)
-    once = changed(rows, at(rows, "v01"), state=State.FAILED, outcome="load OUT_OF_MEMORY")
+    once = changed(rows, at(rows, "v01"), state=State.FAILED, outcome=f"load {kind}")
     assert failed_cells(once) == set()
-    twice = changed(once, at(rows, "v01", nth=1), state=State.FAILED, outcome="load OUT_OF_MEMORY")
+    twice = changed(once, at(rows, "v01", nth=1), state=State.FAILED, outcome=f"load {kind}")
     assert failed_cells(twice) == {("v01", part.points[0].key)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from farm_orchestrator.model import Json, Kind, LaunchRow, Phase, Slot, State
@@ -55,7 +57,18 @@ def test_a_calibrated_board_whose_rest_nobody_saw_is_held_to_the_first_launch_of
 @pytest.mark.parametrize(("known", "cooling"), [(UNKNOWN, False), (BLIND, True), (CALIBRATED, True)])
 def test_only_a_calibrated_board_must_not_be_held_back_by_its_cooling(known: Calibration, *, cooling: bool) -> None:
     assert settling.start([], known)["cooling"] is cooling
-    assert settling.anywhere(known) == {"low_mc": None, "high_mc": None, "cooling": cooling}
+    assert settling.anywhere(known) == {
+        "low_mc": None, "high_mc": None, "cooling": cooling, "eff_khz": None, "canary_ns": None,
+    }  # fmt: skip
+
+
+def test_a_job_is_told_the_clock_that_a_calibrated_board_had_at_its_pin() -> None:
+    held = replace(CALIBRATED, pin="max", eff_khz=1_795_000.0, canary_ns=51_000.0)
+    assert settling.anywhere(held)["canary_ns"] == settling.start([], held)["canary_ns"] == 51_000.0
+    assert settling.anywhere(replace(held, pin="stock"))["canary_ns"] is None
+    assert settling.anywhere(held)["eff_khz"] == settling.start([], held)["eff_khz"] == 1_795_000.0
+    assert settling.anywhere(replace(held, pin="stock"))["eff_khz"] is None
+    assert settling.anywhere(replace(held, floor=None))["eff_khz"] is None
 
 
 @pytest.mark.parametrize("spoilt", ["hot", None, float("nan"), True, [], {"a": 1}])

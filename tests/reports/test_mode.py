@@ -6,7 +6,7 @@ import dataclasses
 
 from farm_reports import exports, page
 from farm_reports.results import Results
-from farm_reports.sections import compare, header, trust
+from farm_reports.sections import compare, data, header, trust
 from farm_reports.sections.view import View
 from reports_screens import measured
 from reports_support import Made
@@ -65,3 +65,15 @@ def test_the_mode_stands_in_every_copy() -> None:
     assert "; mode sustained; " in exports.summary(made.results)
     assert made.results.document()["run"]["mode"] == "sustained"
     assert {cell["point"]["mode"] for cell in made.results.document()["cells"]} == {"sustained"}
+
+
+def test_the_command_that_makes_the_run_again_names_what_it_was_asked_for() -> None:
+    assert "--mode" not in data.data(view("burst")).body.command
+    assert " --mode sustained " in data.data(view("sustained")).body.command
+    made = view("sustained")
+    cells = [
+        cell.model_copy(update={"point": cell.point.model_copy(update={"threads": 1 + number % 2})})
+        for number, cell in enumerate(made.results.cells)
+    ]
+    swept = View(made.results.model_copy(update={"cells": cells}), made.samples)
+    assert " --mode sustained --threads 1,2 " in data.data(swept).body.command

@@ -16,15 +16,18 @@ def test_runs_of_one_board_add_up_the_default_holds_below_twenty_and_an_interrup
     desk: Desk,
 ) -> None:
     keep(desk, {"board": "rpi5"}, runs=1)
-    added = desk.farm(*AGAINST_ITSELF, "--runs", "1", "--json")
+    pinned = (*AGAINST_ITSELF, "--pin", "max")
+    added = desk.farm(*pinned, "--runs", "1", "--json")
     assert added.code == 0, added.err
     (local,) = json.loads(added.out)
     assert (local["board"], local["bias"], local["floor"]) == ("local", None, None)
     assert local["runs"] == 1, "the one that was kept is of another board"
     assert local["launch_sd"] >= 0
+    assert local["pin"] == "max"
+    assert (local["eff_khz"] is None) is (local["eff_khz_reason"] is not None)
     assert {each["preset"] for each in local["sees"]} == {"quick", "ci", "standard"}
     done = sum(row["state"] == "done" for row in desk.launches())
-    second = desk.start(*AGAINST_ITSELF, "--runs", "1", "--variant", DIGITS / "int8.onnx")
+    second = desk.start(*pinned, "--runs", "1", "--variant", DIGITS / "int8.onnx")
     wait_for(started(desk, done + 5), "a block of the second run")
     second.send_signal(signal.SIGINT)
     said = heard(second)
@@ -32,7 +35,8 @@ def test_runs_of_one_board_add_up_the_default_holds_below_twenty_and_an_interrup
     assert "the same command goes on" in said.err
     assert "local: not calibrated: 1 of 20 A/A runs are there; the default floor holds" in said.out
     assert "int8.onnx against itself" in said.err
-    assert "1 of 20 runs" in desk.farm("boards", "ls").out
+    assert "1 of 20 runs, pin max" in desk.farm("boards", "ls").out
+    assert [each.get("pin") for each in kept(desk)["runs"]] == ["stock", "max"]
     assert [each["run"] for each in kept(desk)["runs"]] == ["r0", desk.runs()[0].name]
     seeds = [json.loads((folder / "plan.json").read_text())["seed"] for folder in desk.runs()]
     assert seeds == [1, 2]
@@ -87,6 +91,8 @@ def test_a_calibrated_board_is_judged_by_its_own_floor_and_another_boards_is_ref
         (["--variant", str(DIGITS)], "is a directory"),
         (["--variant", "gone.onnx"], "gone.onnx"),
         (["--runs", "0"], "--runs"),
+        (["--pin", "sweep"], "none of max"),
+        (["--pin", "1.8GHz"], "none of max"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_measured(desk: Desk, arguments: list[str], said: str) -> None:
@@ -95,6 +101,18 @@ def test_a_mistake_is_told_before_anything_is_measured(desk: Desk, arguments: li
     assert said in done.err
     assert "Traceback" not in done.err
     assert desk.runs() == []
+
+
+def test_runs_at_one_clock_say_nothing_of_another(desk: Desk) -> None:
+    keep(desk, {})
+    again = desk.start(*AGAINST_ITSELF, "--pin", "max")
+    wait_for(started(desk, 1), "a launch")
+    again.send_signal(signal.SIGINT)
+    said = heard(again)
+    assert "20 runs of fp32.onnx against itself on local" in said.err
+    assert "local: not calibrated: never measured against itself" in said.out
+    dry = desk.farm("run", DIGITS / "fp32.onnx", DIGITS / "int8.onnx", *QUICK, "--pin", "max", "--dry-run")
+    assert "sees effects from 1.4% on" not in dry.out
 
 
 def test_a_board_with_enough_runs_is_told_and_not_measured_again(desk: Desk) -> None:

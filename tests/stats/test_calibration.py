@@ -115,6 +115,20 @@ def test_where_a_board_idles_is_known_with_its_floor_and_is_the_middle_of_its_ru
     assert calibrated(trials(RUNS)).idle_mc is None
 
 
+def test_the_clock_of_a_board_is_the_middle_of_its_runs_or_the_reason_why_there_is_none() -> None:
+    measured = [replace(each, eff_khz=1_790_000.0 + 1000 * index) for index, each in enumerate(trials(5))]
+    assert (calibrated(measured).eff_khz, calibrated(measured).eff_khz_reason) == (1_792_000.0, None)
+    denied = [replace(each, eff_khz_reason="perf_event_paranoid is 4") for each in trials(2)]
+    assert (calibrated(denied).eff_khz, calibrated(denied).eff_khz_reason) == (None, "perf_event_paranoid is 4")
+    assert calibrated([*denied, *measured]).eff_khz_reason is None
+
+
+def test_what_the_canary_took_is_the_middle_of_the_runs_that_had_one() -> None:
+    sung = [replace(each, canary_ns=50_000.0 + 1000 * index) for index, each in enumerate(trials(3))]
+    assert calibrated([*trials(2), *sung]).canary_ns == 51_000.0
+    assert calibrated(trials(2)).canary_ns is None
+
+
 def test_no_run_at_all_is_no_calibration() -> None:
     found = calibrated([])
     assert (found.runs, found.floor, found.launch_sd, found.noise) == (0, None, None, None)

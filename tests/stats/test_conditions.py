@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clocks_support import KNOWN, PINNED, POLICY, held, item, pin, verdict
 from farm_reports import judge
 from farm_reports.judge.conditions import notes, throttle
 from farm_reports.judge.evidence import Evidence, gather
@@ -123,6 +124,51 @@ def test_where_nothing_counts_the_word_is_that_of_what_was_measured() -> None:
 def test_ordinary_hardware_gets_the_word_it_earns(profile: str, word: str) -> None:
     rng = generator(53)
     assert throttle(of(records(rng, PROFILES[profile](rng, 60)))) == word
+
+
+# a clock that was set
+
+
+def pinned(*facts: Facts) -> Evidence:
+    """A cell at a pinned point whose launches say this in turns."""
+    made = [launch(i, "rpi5", "int8", i, 4e6, facts=facts[i % len(facts)], point=PINNED) for i in range(8)]
+    return gather(tables(made, names=("int8",), points=(PINNED,)))["rpi5", "int8", PINNED]
+
+
+def at_clock(*facts: Facts, known: Calibration = KNOWN) -> dict[str, str]:
+    return {str(note["name"]): note["text"] for note in notes(pinned(*facts), known)}
+
+
+@pytest.mark.parametrize(
+    ("eff_khz", "word"), [(1_794_000.0, "none"), (1_750_000.0, "suspected"), (1_700_000.0, "confirmed")]
+)
+def test_the_word_and_the_note_of_a_calibrated_board_are_those_of_its_measured_clock(eff_khz: float, word: str) -> None:
+    slow = held(eff_khz=eff_khz)
+    assert throttle(pinned(slow), KNOWN) == word
+    assert throttle(pinned(slow)) == "none"
+    assert ("THROTTLED" in at_clock(slow)) is (word == "confirmed")
+    board = BoardRecord("rpi5", {}, calibration=KNOWN)
+    launches_of = [launch(i, "rpi5", "int8", i, 4e6, facts=slow, point=PINNED) for i in range(8)]
+    results = judge.results(tables(launches_of, names=("int8",), points=(PINNED,), boards=(board,)))
+    assert cell(results, "int8", point=PINNED).throttle == word
+
+
+def test_a_clock_that_strayed_upwards_or_was_set_anew_is_a_note_and_one_that_stayed_is_none() -> None:
+    above = {"time_in_state": {POLICY: {"1800000": 1100, "2000000": 100}}}
+    told = at_clock(held(), held(**above))["CLOCK_CHANGED"]
+    where = "policy0 ran for 1.00 s at 2000 MHz instead of 1800 MHz"
+    assert told == f"In 4 of 8 launches the clock did not stay as it was set: {where}."
+    lifted = at_clock(held(freq_max_khz_end=2_000_000))["CLOCK_CHANGED"]
+    assert lifted.endswith("scaling_max_freq was 2000000 at the end of the slot, not 1800000.")
+    assert at_clock(held()) == {}
+
+
+def test_a_limit_that_heat_lowered_is_told_as_heat_and_one_that_somebody_set_by_the_agent() -> None:
+    hot = verdict("confirmed", item("cooling.cpufreq-cpu0", "state", "cooling took clock away"))
+    assert at_clock(held(freq_max_khz_end=1_500_000, **hot)) == {
+        "THROTTLED": "In 8 of 8 launches: cooling took clock away."
+    }
+    assert at_clock(held(freq_max_khz_end=1_500_000, **pin(seen={"scaling_max_freq": "1500000"}))) == {}
 
 
 # launches that never settled

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from clocks_support import KNOWN, PINNED, Facts, held, pin
 from farm_reports import judge
 from farm_reports.judge.itself import trials
 from farm_reports.results import Results
@@ -183,3 +184,36 @@ def test_the_canary_of_a_trial_is_the_spread_of_after_over_before_or_null_with_t
     never = against_itself(timed(8))["rpi5"]
     assert isinstance(never, Trial)
     assert (never.clock_sd, never.memory_sd, never.canary_reason) == (None, None, "no launch had a canary")
+
+
+def clock_of(*facts: Facts) -> tuple[float | None, str | None]:
+    """What 8 blocks at a pinned point say of it, the launches telling these in turns."""
+    rows = [
+        replace(each, point=PINNED, facts={**each.facts, **facts[i % len(facts)]}) for i, each in enumerate(timed(8))
+    ]
+    found = trials(tables(rows, names=("a", "b"), points=(PINNED,)))["rpi5"]
+    assert isinstance(found, Trial)
+    return found.eff_khz, found.eff_khz_reason
+
+
+def test_the_clock_of_a_trial_is_the_middle_of_the_launches_that_kept_theirs() -> None:
+    assert clock_of(held(eff_khz=1_790_000.0), held(eff_khz=1_792_000.0)) == (1_791_000.0, None)
+    lost = held(eff_khz=1_000_000.0, **pin(seen={"scaling_max_freq": "1000000"}))
+    assert clock_of(held(), lost) == (1_794_000.0, None)
+    assert clock_of(held(), held(eff_khz=1_000_000.0, **pin(strategy="observe"))) == (1_794_000.0, None)
+
+
+def test_a_clock_that_nobody_measured_or_kept_has_a_reason() -> None:
+    assert clock_of(held(eff_khz=None, eff_khz_reason="perf is denied")) == (None, "perf is denied")
+    assert clock_of(held(eff_khz=None)) == (None, "no launch measured its clock")
+    assert clock_of(held(**pin(strategy="observe"))) == (None, "no launch kept the clock that was asked for")
+
+
+def test_the_report_tells_the_clock_of_a_board_that_was_calibrated_at_one() -> None:
+    known = (KNOWN, replace(KNOWN, pin="stock"), replace(KNOWN, eff_khz=None))
+    boards = [judge.results(tables([], boards=(BoardRecord("rpi5", {}, calibration=each),))).boards for each in known]
+    said = [next(iter(statements(each))) for each in boards]
+    assert said[0].endswith(" At pin max it ran at 1795 MHz.")
+    assert not any("it ran at" in each for each in said[1:])
+    assert boards[0][0].calibration is not None
+    assert (boards[0][0].calibration.pin, boards[0][0].calibration.eff_khz) == ("max", 1_795_000.0)

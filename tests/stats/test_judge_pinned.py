@@ -1,5 +1,6 @@
 """What results.json says of a board's clocks: held only where every measured launch held them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,8 +38,36 @@ def test_where_no_launch_held_it_the_reason_is_theirs() -> None:
     assert pin(LOOSE, LOOSE) == Pin(wanted="max", held=False, reason="EACCES scaling_governor of policy0")
 
 
+def test_a_memory_that_kept_its_own_clock_is_told_beside_the_processors() -> None:
+    dmc = [{"name": "dmc", "held": False, "reason": "EACCES min_freq of dmc"}]
+    found = pin({**HELD, "memory": [{"name": "emc", "held": True, "reason": None}]}, {**HELD, "memory": dmc})
+    assert found == Pin(wanted="max", held=True, reason="the memory's clock was not: EACCES min_freq of dmc")
+    assert pin({**HELD, "memory": "all"}, {**HELD, "memory": [7]}) == Pin(wanted="max", held=True, reason=None)
+    fact = {**HELD, "memory": dmc}
+    records = [replace(one, facts={**one.facts, "pin": fact}) for one in launches(("rpi5",), point=MAX)]
+    body = trust(View(results(tables(records, points=(MAX,))), {})).body
+    assert [row.clocks for row in body.boards] == ["max; the memory's clock was not: EACCES min_freq of dmc"]
+
+
 def test_one_launch_that_did_not_hold_it_is_enough_and_counted() -> None:
     assert pin(HELD, LOOSE, HELD).reason == "EACCES scaling_governor of policy0, in 1 of 3 launches"
+
+
+def test_what_something_else_changed_is_a_note_of_the_cell_and_the_clock_was_not_held() -> None:
+    text = "changed by something else: scaling_max_freq of policy0 is 1800000; running here: thermald"
+    fact = {**LOOSE, "reason": "changed by something else: scaling_max_freq of policy0 is 1800000"}
+    records = [
+        replace(one, facts={**one.facts, "pin": fact}, findings=({"name": "FOREIGN_CHANGE", "text": text},))
+        for one in launches(("rpi5",), point=MAX)
+    ]
+    made = results(tables(records, points=(MAX,)))
+    assert made.boards[0].pin == Pin(wanted="max", held=False, reason=fact["reason"])
+    found = [finding for cell in made.cells for finding in cell.findings]
+    assert {(finding.name, finding.text) for finding in found if finding.name == "FOREIGN_CHANGE"} == {
+        ("FOREIGN_CHANGE", text)
+    }
+    assert all("Stop the service" in finding.do for finding in found if finding.name == "FOREIGN_CHANGE")
+    assert text in str(trust(View(made, {})).body)
 
 
 @pytest.mark.parametrize("said", [None, 7, "held", [], {}, {"held": "yes"}, {"held": 1}])

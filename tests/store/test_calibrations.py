@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from farm_orchestrator.calibration import Itself, facts, figures, holding, latest
+from farm_orchestrator.calibration import Itself, at_pin, facts, figures, holding, latest
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.store import add_calibration, calibrations, read_calibration
 from farm_reports.stats.calibration import RUNS
@@ -84,6 +85,24 @@ def test_runs_of_two_runtimes_are_never_pooled_and_those_of_the_first_hold_again
     assert holding(known, OF).runs == RUNS
 
 
+def test_runs_at_two_clocks_are_never_pooled() -> None:
+    pinned = [replace(run(number), pin="max") for number in range(RUNS)]
+    known = figures([*pinned, run(RUNS)])
+    assert [(each.calibration.pin, each.calibration.runs) for each in known] == [("stock", 1), ("max", RUNS)]
+    assert latest(at_pin(known, "max")).floor is not None
+    assert latest(at_pin(known, "1800000")) == Calibration()
+
+
+def test_a_run_that_was_kept_before_clocks_were_told_is_of_the_boards_own(tmp_path: Path) -> None:
+    (tmp_path / "calibrations").mkdir()
+    (tmp_path / "calibrations" / "rpi5.json").write_text(spoilt(GOOD))
+    assert read_calibration(tmp_path, "rpi5")[0].pin == "stock"
+    add_calibration(tmp_path, "rpi5", replace(run(1), pin="max", trial=replace(run(1).trial, eff_khz=1_795_000.0)))
+    assert [(each.pin, each.trial.eff_khz) for each in read_calibration(tmp_path, "rpi5")] == [
+        ("stock", None), ("max", 1_795_000.0),
+    ]  # fmt: skip
+
+
 def spoilt(body: dict[str, Any]) -> str:
     return json.dumps({"schema": "farm.calibration/1", "board": "rpi5", "runs": [body]})
 
@@ -100,6 +119,7 @@ GOOD = {"run": "r", "created": 1.0, "preset": "quick", "seed": 1, "of": OF, "tri
         spoilt({**GOOD, "trial": {"estimate": 0.1, "error": -0.1, "launch_sd": 0.1, "blocks": 8}}),
         spoilt({**GOOD, "trial": {"estimate": "x", "error": 0.1, "launch_sd": 0.1, "blocks": 8}}),
         spoilt({**GOOD, "trial": {**TRIAL, "idle_mc": "warm"}}), spoilt({**GOOD, "trial": {**TRIAL, "idle_mc": float("inf")}}),
+        spoilt({**GOOD, "trial": {**TRIAL, "eff_khz": "fast"}}),
         spoilt({**GOOD, "trial": None}), spoilt({"run": "r"}),
     ],
 )  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from farm_orchestrator import store
-from farm_orchestrator.model import FLOOR, Measured
+from farm_orchestrator.model import FLOOR, Failed, Measured
 from farm_orchestrator.store import Claim, Store
 from store_support import (
     BROKEN,
@@ -46,10 +48,11 @@ def test_a_variant_that_fails_at_one_point_goes_on_at_the_others(state: Store) -
     assert states(rows(state, variant="fp32", phase=3)) == {"done": 4}
 
 
-def test_out_of_memory_is_tried_once_more_within_its_block(state: Store) -> None:
+@pytest.mark.parametrize("failed", [NO_MEMORY, Failed("slot", "CRASH(SIGKILL)", "nothing on stderr")])
+def test_a_launch_out_of_memory_or_killed_is_tried_once_more_within_its_block(state: Store, failed: Failed) -> None:
     insert(state, part(blocks=2))
     lane = Lane(state).start()
-    failures = iter([NO_MEMORY])
+    failures = iter([failed])
 
     def answer(claim: Claim) -> Measured:
         is_first = claim.row.phase == 3 and claim.row.variant == "int8"

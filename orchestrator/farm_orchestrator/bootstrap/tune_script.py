@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 from farm_orchestrator.bundle import PACKAGE
@@ -10,6 +11,8 @@ from farm_orchestrator.errors import StoreError
 
 PROGRAM = "/usr/local/libexec/farm-tune"
 SHEBANG = "#!/usr/bin/python3 -I\n"
+MODULES = ("grants", "ledger", "guardian", "tune")  # each needs those before it, and nothing else of the agent
+OWN_IMPORT = re.compile(r"^from farm_agents\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 PLACES = {
     "farm-lease.socket": (0o644, "/etc/systemd/system/farm-lease.socket"),
     "farm-lease@.service": (0o644, "/etc/systemd/system/farm-lease@.service"),
@@ -24,10 +27,15 @@ END = "END_OF_FILE"
 def tune_script() -> str:
     """A shell script; it needs nothing but a POSIX shell, and python3 at run time."""
     package = _package()
-    program = SHEBANG + (package / "tune.py").read_text(encoding="utf-8")
-    parts = [_put(0o755, PROGRAM, program)]
+    parts = [_put(0o755, PROGRAM, program())]
     parts += [_put(mode, place, _unit(package, name)) for name, (mode, place) in PLACES.items()]
     return _unit(package, "install.sh").replace("@FILES@\n", "\n".join(parts))
+
+
+def program() -> str:
+    """farm-tune as it is installed: the agent's own modules as one file that can be read from its top to its end."""
+    texts = [(_package() / f"{name}.py").read_text(encoding="utf-8") for name in MODULES]
+    return SHEBANG + "\n\n".join(OWN_IMPORT.sub("", text) for text in texts)
 
 
 def _put(mode: int, place: str, text: str) -> str:

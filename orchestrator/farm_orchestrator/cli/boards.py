@@ -11,6 +11,7 @@ import click
 from farm_orchestrator.cli import hardware
 from farm_orchestrator.cli.bootstrap import bootstrap
 from farm_orchestrator.cli.calibrate import calibrate, document, in_words
+from farm_orchestrator.cli.soak import soak
 from farm_orchestrator.cli.tune_script import tune_script
 from farm_orchestrator.errors import BoardError, UsageError
 from farm_orchestrator.model import Json
@@ -41,6 +42,7 @@ def boards() -> None:
 
 boards.add_command(bootstrap)
 boards.add_command(calibrate)
+boards.add_command(soak)
 boards.add_command(tune_script)
 
 
@@ -131,10 +133,12 @@ def _each(act: Callable[[Json], Json], boards: list[Json]) -> list[Json]:
 
 def _probe(board: Json, settings: Settings, file: Path | None) -> Json:
     """Facts of one board, or `error` saying why there are none; its record goes to `file`."""
+    from farm_orchestrator.meters.look import look
     from farm_orchestrator.probing import UNKNOWN, probe
     from farm_orchestrator.transport import resolve
 
-    empty: Json = {"name": board["name"], "error": None, **UNKNOWN}
+    meter = look(str(board["meter"])) if board.get("meter") else None
+    empty: Json = {"name": board["name"], "error": None, **UNKNOWN, "meter": meter}
     try:
         spec = resolve(board)
         found = {**empty, **probe(spec, settings.home)}

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm_orchestrator.cli.pins import clock
 from farm_orchestrator.model import PRESETS, Json
+from farm_reports.clocks import mhz
+from farm_reports.tables import STOCK
 
 if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
@@ -26,38 +29,49 @@ VARIANT = "fp32.onnx"  # of the example
     "--variant", type=click.Path(path_type=Path), metavar="FILE", help="The .onnx file to run.  [one of the example]"
 )
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Warm-up, slot and blocks.  [standard; ci under CI]")
+@click.option(
+    "--pin",
+    callback=clock,
+    metavar="max|stock|sustained|KHZ",
+    help="The clock that is held.  [the boards', else stock]",
+)
 @click.option("--inventory", type=click.Path(path_type=Path), metavar="FILE", help="Boards; without one: those named.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the outcome.")
-def calibrate(names: tuple[str, ...], runs: int | None, variant: Path | None, preset: str | None,
-              inventory: Path | None, *, as_json: bool, quiet: bool) -> int:  # fmt: skip
+def calibrate(names: tuple[str, ...], runs: int | None, variant: Path | None, preset: str | None, *,
+              pin: str | None, inventory: Path | None, as_json: bool, quiet: bool) -> int:  # fmt: skip
     """Measure boards against themselves: one file under two names, and what it shows is the board's own bias.
 
     20 runs are needed before a board's own figure replaces the floor that every interval holds by default; they add up
-    over several calls. NAME may be a selection as in `farm run --boards`. Exit 4 where a board gave nothing.
+    over several calls, at each --pin by itself. NAME may be a selection as in `farm run --boards`. Exit 4 where a board
+    gave nothing.
     """
     from farm_orchestrator import config
     from farm_orchestrator.cli.demo import example
 
     settings = config.load(inventory=inventory, preset=preset)
-    boards = [board.name for board in config.boards(settings, ",".join(names))]
+    boards = [board.to_json() for board in config.boards(settings, ",".join(names))]
+    from farm_orchestrator.run import kept
     from farm_orchestrator.run.calibrate import Order
     from farm_orchestrator.run.calibrate import calibrate as measure
 
-    order = Order(",".join(names), variant or example() / VARIANT, runs)
+    boards = list(kept.pinned(boards, kept.kept(boards, pin, settings.home)))
+
+    order = Order(",".join(names), variant or example() / VARIANT, runs, pin)
     code = measure(order, settings, _talk(quiet=quiet))
-    _print(boards, settings, as_json=as_json)
+    _print({board["name"]: order.pin_of(board) for board in boards}, settings, as_json=as_json)
     return code
 
 
 def in_words(known: Calibration) -> str:
-    """`floor 0.25 %, typical, idle 41 °C`, `2 of 20 runs`, `no`."""
+    """`floor 0.25 %, typical, idle 41 °C, pin max`, `2 of 20 runs`, `no`."""
     from farm_reports.stats.calibration import RUNS
 
+    pin = "" if known.pin == STOCK else f", pin {known.pin}"
     if known.floor is not None:
         idle = "" if known.idle_mc is None else f", idle {known.idle_mc / 1000:.0f} °C"
-        return f"floor {_percent(known.floor)}, {known.noise}{idle}"
-    return f"{known.runs} of {RUNS} runs" if known.runs else "no"
+        return f"floor {_percent(known.floor)}, {known.noise}{idle}{pin}"
+    return f"{known.runs} of {RUNS} runs{pin}" if known.runs else "no"
 
 
 def document(known: Calibration) -> Json:
@@ -71,12 +85,12 @@ def _talk(*, quiet: bool) -> Talk:
     return Talk(lambda: make_view(quiet=quiet), lambda text: click.echo(text, err=True))
 
 
-def _print(boards: list[str], settings: Settings, *, as_json: bool) -> None:
+def _print(pins: dict[str, str], settings: Settings, *, as_json: bool) -> None:
     import json
 
     from farm_orchestrator.run.calibrate import held, sights
 
-    known = {board: held(settings, board) for board in boards}
+    known = {board: held(settings, board, pin) for board, pin in pins.items()}
     if as_json:
         body = [
             {"board": name, **document(one), "sees": [asdict(each) for each in sights(one)]}
@@ -102,6 +116,9 @@ def _lines(known: Calibration) -> Iterator[str]:
     if known.launch_sd is not None:
         yield f"{known.noise}: launches vary by {_percent(known.launch_sd)}"
         yield f"canary after / before a slot: clock {_canary(known.clock_sd, known)}, memory {_canary(known.memory_sd, known)}"
+    if known.runs and known.pin != STOCK:
+        clock = f"not measured ({known.eff_khz_reason})" if known.eff_khz is None else mhz(known.eff_khz)
+        yield f"clock at pin {known.pin}: {clock}"
     for one in sights(known):
         if one.effect is not None:
             yield f"sees {one.effect:.1%} in {duration(one.seconds)} ({one.preset}, two variants, {one.blocks} blocks)"

@@ -9,14 +9,22 @@ INDENT = "  "
 
 
 def in_words(found: Json) -> list[str]:
-    """Lines for a person, of a board that was probed; none where it says nothing of itself."""
+    """Lines for a person, of a board that was probed and of its meter; none where neither says anything."""
     hardware, missing = found["hardware"], found["capabilities"] or {}
+    outside = list(_outside(found))
     if not hardware:
-        return []
+        return [str(found["name"]), *outside] if outside else []
     told = [f"{INDENT}{line}" for line in _told(hardware)]
     lacking = [f"{INDENT}no {name}: {said.get('reason')}" for name, said in missing.items()
                if isinstance(said, dict) and not said.get("ok")]  # fmt: skip
-    return [f"{found['name']} ({hardware.get('family')})", *told, *lacking]
+    return [f"{found['name']} ({hardware.get('family')})", *told, *outside, *lacking]
+
+
+def _outside(found: Json) -> Iterator[str]:
+    if found.get("meter"):
+        from farm_orchestrator.meters.look import in_words
+
+        yield f"{INDENT}meter {in_words(found['meter'])}"
 
 
 def _told(hardware: Json) -> Iterator[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from farm_lab.places import Places
     from farm_lab.state import State
 
+GIVEN = ("time_scale", "cores", "exact", "drift", "critical", "slow_down")  # what is about the physics
 FOLDER = click.option(
     "--dir",
     "folder",
@@ -52,6 +53,12 @@ def lab() -> None:
 @click.option("--cores", type=click.FloatRange(0.05, 64), metavar="C",
               help="CPUs of this machine that a board is worth at its highest clock; with --physics.  [1]")  # fmt: skip
 @click.option("--exact", is_flag=True, help="Sensors without noise, silicon without spread; with --physics.")
+@click.option("--drift", type=click.FloatRange(-100, 100), metavar="C",
+              help="°C an hour in which the boards' room warms; with --physics.")  # fmt: skip
+@click.option("--critical", is_flag=True, help="Boards switch themselves off at 85 °C; with --physics.")
+@click.option("--slow-down", type=click.Choice(["auto", "quota", "stops"]),
+              help="How a board gets slower: a quota of CPU time, exact, where control groups may be made, or by "
+                   "stopping its runner for a part of every 8 ms; with --physics.  [auto]")  # fmt: skip
 @click.option("--disk", metavar="SIZE", help="A disk of that size (60MB) for each board, in memory; needs level 1.")
 @click.option("--proxy", is_flag=True, help="Put the chaos proxy in front of every board.")
 @click.option("--bare-sshd", is_flag=True, help="No ClientAlive*, as on most boards.")
@@ -95,7 +102,7 @@ class Faults(click.Command):
             formatter.write_dl([(f"{name} {fault.argument or ''}", fault.text) for name, fault in FAULTS.items()])
 
 
-@lab.command("break", cls=Faults, context_settings={"ignore_unknown_options": True})  # of a clock: -1000d
+@lab.command("break", cls=Faults, context_settings={"ignore_unknown_options": True})  # a wrong number may begin with -
 @click.argument("name")
 @click.argument("fault")
 @click.argument("argument", required=False)
@@ -180,7 +187,7 @@ def _sky(weather: dict[str, Any] | None) -> str:
     if weather is None:
         return ""
     clock = f"  {weather['khz'] / 1000:.0f} MHz" if "khz" in weather else ""
-    return f"{clock}  {weather['temp_mc'] / 1000:.1f} °C"
+    return f"{clock}  {weather['temp_mc'] / 1000:.1f} °C  slowed by {weather['slowed_by']}"
 
 
 @contextmanager
@@ -226,12 +233,15 @@ def _options(options: dict[str, Any]) -> Any:
 
 
 def _physics(options: dict[str, Any]) -> dict[str, Any]:
+    from farm_lab.quota import ground
     from farm_orchestrator.errors import UsageError
 
-    given = {name: options[name] for name in ("time_scale", "cores", "exact") if options[name]}
+    given = {name: options[name] for name in GIVEN if options[name]}
     if given and not options["physics"]:
         option = next(iter(given)).replace("_", "-")
         raise UsageError(f"--{option} is about the physics of the boards", mend="add --physics")
+    if options["slow_down"] == "quota" and ground() is None:
+        raise UsageError("no control group of CPU time can be made here", mend="use --slow-down stops, or be root")
     return {"physics": options["physics"], **given}
 
 

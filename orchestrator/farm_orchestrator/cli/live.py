@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from farm_orchestrator.cli import progress
 from farm_orchestrator.cli.progress import plain
-from farm_orchestrator.cli.provisional import Figure, figures
+from farm_orchestrator.cli.provisional import Figure, figures, told_apart
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +101,8 @@ class PlainView(QuietView):
         if self.groups and cells:
             self._line(f"::group::{board} {state}")
         for figure in cells:
-            self._stamped(f"{board} {figure.variant} {progress.latency(figure.p50_ns)}", state)
+            name = " ".join([figure.variant, *told_apart(figure, cells)])
+            self._stamped(f"{board} {name} {progress.latency(figure.p50_ns)}", state)
         if not cells:
             self._stamped(board, state, *reasons)
         if self.groups and cells:

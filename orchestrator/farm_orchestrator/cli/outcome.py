@@ -23,6 +23,7 @@ ROWS = 14  # cells that a terminal shows; the page has them all
 STYLES = {"measured": "blue", "passed": "green", "failed": "red", "inconclusive": "yellow", "invalid": "yellow"}
 SIGNS = {"faster": "▼ faster", "slower": "▲ slower", "undecided": "? undecided"}
 RULED = 5
+SWEPT = 8
 
 
 def say(finished: Finished, *, as_json: bool) -> int:
@@ -51,25 +52,26 @@ def _terminal(finished: Finished) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False, no_color=bool(os.environ.get("NO_COLOR")))
-    for part in _parts(finished.results):
+    for part in parts(finished.results):
         console.print(part)
 
 
-def _parts(results: Results) -> list[RenderableType]:
+def parts(results: Results) -> list[RenderableType]:
     from rich.text import Text
 
     partial = results.run.status == "partial"
     word = "Partial" if partial else results.verdict.capitalize()
     style = "bold dim" if partial else f"bold {STYLES.get(results.verdict, 'blue')}"
     head = Text.assemble((word, style), "  ", plain(results.sentence))
-    return [Text(), head, Text(), _table(results), *_ruled_out(results), Text(_counts(results), "dim"), Text()]
+    said = [*_ruled_out(results), *_swept(results), Text(_counts(results), "dim")]
+    return [Text(), head, Text(), _table(results), *said, Text()]
 
 
 def _table(results: Results) -> Table:
     from rich import box
     from rich.table import Table
 
-    from farm_reports import figures
+    from farm_reports import figures, swept
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     several = len(results.boards) > 1
@@ -80,11 +82,11 @@ def _table(results: Results) -> Table:
         table.add_column(plain(name), justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     unit = figures.clock(results.cells)
-    ships = {(ship.board, ship.variant) for ship in results.ship}
+    ships, clocked = {(ship.board, ship.variant) for ship in results.ship}, swept.boards(results)
     for cell in sorted(results.cells, key=_order)[:ROWS]:
         row = (cell.board,) if several else ()
         style = "bold" if (cell.board, cell.variant) in ships else None
-        table.add_row(*map(plain, (*row, cell.variant, *_figures(cell, unit, results))), style=style)
+        table.add_row(*map(plain, (*row, swept.called(cell, clocked), *_figures(cell, unit, results))), style=style)
     if len(results.cells) > ROWS:
         table.caption = f"and {len(results.cells) - ROWS} more cells on the page"
     return table
@@ -130,6 +132,18 @@ def _ruled_out(results: Results) -> list[RenderableType]:
     ]
     more = [Text(f"and {len(lines) - RULED} more, on the page", "dim")] if len(lines) > RULED else []
     return [Text("ruled out", "dim"), *lines[:RULED], *more, Text()] if lines else []
+
+
+def _swept(results: Results) -> list[RenderableType]:
+    """What each clock of a sweep costs."""
+    from rich.text import Text
+
+    from farm_reports.swept import sentences
+
+    told = sentences(results)
+    more = [Text(f"and {len(told) - SWEPT} more, on the page", "dim")] if len(told) > SWEPT else []
+    lines = [Text(plain(text)) for text in told[:SWEPT]]
+    return [Text("clocks", "dim"), *lines, *more, Text()] if told else []
 
 
 def _counts(results: Results) -> str:

@@ -40,6 +40,21 @@ def figures(medians: Sequence[Median], baseline: str | None) -> list[Figure]:
     return sorted(found, key=lambda f: (f.board, f.point, f.p50_ns, f.variant))
 
 
+def told_apart(figure: Figure, others: Sequence[Figure]) -> list[str]:
+    """Of its point what differs on one board."""
+    parts = figure.point.split("/")
+    return [parts[index] for index in _differing(others) if index < len(parts)]
+
+
+def _differing(figures: Sequence[Figure]) -> list[int]:
+    """Which parts of a point's key have several values on some board."""
+    seen: dict[tuple[str, int], set[str]] = {}
+    for figure in figures:
+        for index, part in enumerate(figure.point.split("/")):
+            seen.setdefault((figure.board, index), set()).add(part)
+    return sorted({index for (_, index), values in seen.items() if len(values) > 1})
+
+
 def _reference(cells: dict[Cell, Blocks], cell: Cell, baseline: str | None) -> Blocks:
     """The baseline's blocks at the same board and point; none for the baseline itself."""
     board, point, variant = cell

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm_orchestrator.cli.pins import clocks
 from farm_orchestrator.cli.sizes import memory
 from farm_orchestrator.cli.times import length, moment
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import BURST, MODES, PIN_PATTERN, PRESETS
+from farm_orchestrator.model import BURST, MODES, PRESETS
 
 if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
@@ -25,14 +25,6 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
     if any(not part.strip().isdigit() or int(part) < 1 for part in parts):
         raise click.BadParameter(f"{text!r} is no list of thread counts; write them like 1,2,4")
     return tuple(dict.fromkeys(int(part) for part in parts))
-
-
-def _pin(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
-    """A word, or a clock in kHz as the kernel counts."""
-    del ctx, param
-    if text is None or re.fullmatch(PIN_PATTERN, text):
-        return text
-    raise click.BadParameter(f"{text!r} is none of max, stock and a clock in kHz; write 1800 MHz as 1800000")
 
 
 @click.command(short_help="Measure variants on boards and say what to ship.")
@@ -64,7 +56,11 @@ def _pin(ctx: click.Context, param: click.Parameter, text: str | None) -> str | 
 @click.option("--threads", callback=_threads, metavar="LIST", help="Sweep thread counts, e.g. 1,2,4.")
 @click.option("--pace-hz", type=click.FloatRange(0.01, 10000.0), metavar="F", help="Call at this rate, not in a loop.")
 @click.option(
-    "--pin", callback=_pin, metavar="max|stock|KHZ", help="Hold this clock during launches.  [the boards', else stock]"
+    "--pin",
+    callback=clocks,
+    metavar="max|stock|sustained|sweep|KHZ",
+    help="Hold this clock during launches; sustained: the one that `farm boards soak` found; sweep: one after the other up to 6 of each board's own, sweep:all or "
+    "sweep:KHZ,KHZ others.  [the boards', else stock]",
 )
 @click.option(
     "--memory-limit",

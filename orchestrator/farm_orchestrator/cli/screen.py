@@ -10,7 +10,7 @@ from rich.text import Text
 
 from farm_orchestrator.cli import progress
 from farm_orchestrator.cli.progress import GLYPHS, STYLES, Count, plain
-from farm_orchestrator.cli.provisional import Figure
+from farm_orchestrator.cli.provisional import Figure, told_apart
 
 if TYPE_CHECKING:
     from farm_orchestrator.store import Snapshot
@@ -144,17 +144,7 @@ def _name(figure: Figure, others: Sequence[Figure]) -> str:
     words = [figure.variant]
     if len({other.board for other in others}) > 1:
         words.append(figure.board)
-    parts = figure.point.split("/")
-    return plain(" ".join([*words, *(parts[i] for i in _differing(others) if i < len(parts))]))
-
-
-def _differing(figures: Sequence[Figure]) -> list[int]:
-    """Which parts of a point's key have several values on some board."""
-    seen: dict[tuple[str, int], set[str]] = {}
-    for figure in figures:
-        for index, part in enumerate(figure.point.split("/")):
-            seen.setdefault((figure.board, index), set()).add(part)
-    return sorted({index for (_, index), values in seen.items() if len(values) > 1})
+    return plain(" ".join([*words, *told_apart(figure, others)]))
 
 
 def speed(figure: Figure) -> str:

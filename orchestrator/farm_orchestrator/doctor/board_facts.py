@@ -10,6 +10,7 @@ from farm_orchestrator.bootstrap.scan import Scan, scan
 from farm_orchestrator.doctor import program
 from farm_orchestrator.doctor.inside import Inside, read
 from farm_orchestrator.errors import BoardError, FarmError, UsageError
+from farm_orchestrator.meters import look as meters
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import Channel, open_channel, resolve
 
@@ -22,7 +23,7 @@ class BoardFacts:
     """`trouble` ended the look; what was found before it stays. Seconds: `command_s` a command that does nothing, there and
     back; `offset_s` the board's clock minus ours.
 
-    `inside`: what its Python said (`farm_agents.health.look`), or None and `refused`.
+    `inside`: what its Python said (`farm_agents.health.look`), or None and `refused`. `meter`: what the one it hangs on said.
     """
 
     board: Json
@@ -36,6 +37,7 @@ class BoardFacts:
     offset_s: float | None = None
     inside: Inside | None = None
     refused: str | None = None
+    meter: Json | None = None
 
     @property
     def name(self) -> str:
@@ -47,7 +49,7 @@ class BoardFacts:
 
 
 def look(board: Json, home: Path) -> BoardFacts:
-    facts = BoardFacts(board)
+    facts = BoardFacts(board, meter=meters.look(str(board["meter"])) if board.get("meter") else None)
     try:
         facts = replace(facts, spec=resolve(board))
         begin = time.monotonic()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from farm_orchestrator.doctor.board_facts import BoardFacts
 from farm_orchestrator.doctor.finding import Answer, fault, ok, warning
 from farm_orchestrator.doctor.inside import Sensor
+from farm_orchestrator.meters.look import in_words
 
 Check = tuple[str, Callable[[BoardFacts], Answer | None]]
 
@@ -17,6 +18,12 @@ OWN_GOVERNORS = ("intel_pstate", "amd-pstate", "amd-pstate-epp")  # their `power
 CPUFREQ = "/sys/devices/system/cpu/cpufreq/policy*"
 PERFORMANCE = f"on the board: `echo performance | sudo tee {CPUFREQ}/scaling_governor`"
 COOL = "let it cool down; a heat sink or a fan, and room for air"
+METER = "see that it is switched on, on this network, and what the board's field `meter` says it is"
+MEND = {
+    "password": "write `machine HOST login NAME password WORD` into ~/.netrc of this account, and `chmod 600 ~/.netrc`",
+    "missing": "`pip install 'benchfarm[meter-joulescope]'`",
+    "channel": "add ?channel=N to the board's field `meter`",
+}
 SUPPLY = "a supply and a cable that hold 5.1 V under load; nothing else on its USB ports"
 
 
@@ -110,7 +117,7 @@ def power(facts: BoardFacts) -> Answer | None:
     if seen is None:
         return None
     if not seen:
-        return ok("no sensor: energy is not measured")
+        return ok("no sensor: " + ("energy is that of the meter" if facts.meter else "energy is not measured"))
     shut = [one for one in seen if not one.readable]
     if shut:
         return warning(
@@ -119,6 +126,19 @@ def power(facts: BoardFacts) -> Answer | None:
             _open_up(facts, shut[0]),
         )
     return ok(", ".join(sorted({one.source for one in seen})))
+
+
+def meter(facts: BoardFacts) -> Answer | None:
+    """A run goes on without it, and has no energy."""
+    if facts.meter is None:
+        return None
+    if facts.meter["error"] is not None:
+        return warning(
+            in_words(facts.meter),
+            "launches are measured without energy",
+            MEND.get(facts.meter["error"].split(":")[0], METER),
+        )
+    return ok(in_words(facts.meter))
 
 
 def _open_up(facts: BoardFacts, sensor: Sensor) -> str:
@@ -143,4 +163,5 @@ CHECKS: tuple[Check, ...] = (
     ("supply", supply),
     ("pinning", pinning),
     ("power", power),
+    ("meter", meter),
 )

@@ -19,6 +19,7 @@ from farm_orchestrator.plan.screening import Leaver, leaving
 from farm_orchestrator.plan.shaping import Shape, Wish, points, shape
 from farm_orchestrator.plan.supply import reason as starving
 from farm_orchestrator.plan.supply import starved
+from farm_orchestrator.plan.sweeping import Ladder, Steps, mhz, stepped, sweeps
 from farm_orchestrator.plan.validity import Cause, block_cause
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "Cause",
     "Costs",
     "Known",
+    "Ladder",
     "Leaver",
     "Plan",
     "Series",
     "Shape",
+    "Steps",
     "Wish",
     "block_cause",
     "compared_blocks",
@@ -45,6 +48,7 @@ __all__ = [
     "leaving",
     "make_plan",
     "measure_start",
+    "mhz",
     "next_slots",
     "order",
     "plan_document",
@@ -58,7 +62,9 @@ __all__ = [
     "smallest_effect",
     "starved",
     "starving",
+    "stepped",
     "stopped",
+    "sweeps",
     "through",
     "tried",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,25 +28,33 @@ class Series:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the compared blocks of one phase of a part lie: they go round its series, from number `start` on."""
+    """Where the compared blocks of one phase of a part lie: they go round its series, from number `start` on.
+
+    `shuffle`: each round has an order of its own, from this seed; empty: all have the order of the series.
+    """
 
     phase: Phase
     start: int
     series: tuple[Series, ...]
+    shuffle: bytes = b""
 
     def number(self, index: int, ordinal: int) -> int:
         """The number of block `ordinal` (from 0) of series `index`."""
-        return self.start + ordinal * len(self.series) + index
+        return self.start + ordinal * len(self.series) + self._round(ordinal).index(index)
 
     def place(self, block: int) -> tuple[int, int]:
         """(index of the series, ordinal in it) of a block: the inverse of `number`."""
-        ordinal, index = divmod(block - self.start, len(self.series))
-        return index, ordinal
+        ordinal, turn = divmod(block - self.start, len(self.series))
+        return self._round(ordinal)[turn], ordinal
+
+    def _round(self, ordinal: int) -> Sequence[int]:
+        """The series in the order in which a round takes them."""
+        return _turns(self.shuffle, len(self.series), ordinal) if self.shuffle else range(len(self.series))
 
 
 def layout(part: Part, out: Cells = NOBODY) -> Layout:
     """The blocks of the comparison; `out`: the cells that were screened out before it."""
-    return Layout(Phase.MEASURE, measure_start(part), series(part, out))
+    return Layout(Phase.MEASURE, measure_start(part), series(part, out), _shuffle(part))
 
 
 def first_slots(part: Part) -> tuple[Slot, ...]:
@@ -79,6 +88,16 @@ def series(part: Part, out: Cells = NOBODY) -> tuple[Series, ...]:
 def layout_from(part: Part, start: int, arms: Mapping[str, Sequence[str]]) -> Layout:
     """Blocks from `start` on that confirm: of the variants of each point, the baseline beside them."""
     return Layout(Phase.CONFIRM, start, _rotated({point: _groups(part, names) for point, names in arms.items()}))
+
+
+def _shuffle(part: Part) -> bytes:
+    """Of a part whose clocks are swept: in a fixed order one clock would always be measured in the heat of the same other."""
+    return b"" if len({point.pin for point in part.points}) == 1 else f"{part.seed}/{part.name}/rounds".encode()
+
+
+@functools.cache
+def _turns(start: bytes, count: int, ordinal: int) -> tuple[int, ...]:
+    return tuple(_shuffled(list(range(count)), start + b"/%d/" % ordinal))
 
 
 def _rotated(groups: Mapping[str, Sequence[tuple[str, ...]]]) -> tuple[Series, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from farm_orchestrator.model import SOAK, Part, Phase, Recipe
+from farm_orchestrator.plan import chirping
 from farm_orchestrator.plan.blocks import layout_from, measure_start, series
 from farm_orchestrator.plan.confirming import TIMES
+from farm_orchestrator.plan.idling import idle_s
 from farm_orchestrator.plan.shaping import ship_of
 from farm_reports.stats.power import LEVEL, TYPICAL_SD, detectable
 from farm_reports.tables import Calibration
@@ -30,7 +32,8 @@ def blocks_s(part: Part, blocks: int, costs: Costs = NO_PAST) -> float:
     each, short = sum(len(at.names) for at in series(part)), part.screen_blocks * len(series(part))
     screening = part.screen_blocks * each * _cost(part, Phase.SCREEN, costs)
     timed = blocks * each * _cost(part, Phase.MEASURE, costs)
-    return (measure_start(part) - short) * PROCESS_S + screening + timed
+    idle = idle_s(part, blocks) if part.powered else 0.0
+    return (measure_start(part) - short) * PROCESS_S + screening + timed + idle + chirping.more_s(part)
 
 
 def confirm_s(part: Part, costs: Costs = NO_PAST) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
@@ -54,17 +54,24 @@ def make_plan(
     floor: Variant,
     costs: Costs = NO_PAST,
     known: Known = NOTHING_KNOWN,
+    powered: Collection[str] = (),
 ) -> Plan:
-    """The plan of a run. Raises UsageError where no verdict can come of it, saying what would make one possible."""
+    """The plan of a run. Raises UsageError where no verdict can come of it, saying what would make one possible.
+
+    `powered`: the boards whose power was read before.
+    """
     _check_baseline(baseline, variants)
     recipe, names = wish.recipe, [variant.name for variant in variants]
-    laid, short = shape(wish, boards, names, baseline), screen_blocks(recipe, names, baseline, wish.limits.ship)
+    laid = shape(wish, boards, names, baseline)
+    # each variant at each clock: what is slow at the lowest may be the one to take at another
+    short = 0 if wish.swept else screen_blocks(recipe, names, baseline, wish.limits.ship)
     parts = tuple(
         Part(
             run=run, board=board, points=laid.points[str(board["name"])], variants=tuple(variants), recipe=recipe,
             seed=seed, baseline=baseline, agent=agent, floor=floor, planned_blocks=laid.planned, max_blocks=laid.most,
             limits=wish.limits, screen_blocks=short, gated=laid.gated, confirms=laid.confirms, time_s=wish.time_s,
             until=wish.until, memory_limit=wish.memory_limit,
+            powered=str(board["name"]) in powered or bool(board.get("meter")),
             calibrations=tuple(each.to_json() for each in known.get(str(board["name"]), ())),
         )
         for board in boards

@@ -27,6 +27,7 @@ CAP_S = 45 * 60.0  # time on a board where none was given; it ends a comparison 
 CAP_BLOCKS = 8
 OPEN = {State.PENDING, State.RUNNING, State.CANCELLED}
 ENDED = {State.DONE, State.REJECTED, State.FAILED, State.LOST}
+FORGIVEN = ("OUT_OF_MEMORY", "CRASH(SIGKILL)")  # once: the board was short of memory, or somebody else was the killer
 POISON = 3  # lost launches of one variant, each after the board had answered again; `poison` looks at as many
 POISONED = {"link_lost", "rebooted", "agent_error", "deadline"}  # what a launch can do to its board
 
@@ -73,7 +74,7 @@ def screened(part: Part, rows: Sequence[LaunchRow]) -> bool:
 
 
 def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
-    """The (variant, point) that may not go on: failed there, or before any timed launch; out of memory: failed twice.
+    """The (variant, point) that may not go on: failed there, or before any timed launch; where it is forgiven, twice.
 
     A variant that takes its board down each time it runs may not go on either: the others still can.
     """
@@ -112,7 +113,7 @@ def stopped(part: Part, rows: Iterable[LaunchRow]) -> bool:
 
 
 def _again(row: LaunchRow) -> bool:
-    return "OUT_OF_MEMORY" in (row.outcome or "")
+    return any(kind in (row.outcome or "") for kind in FORGIVEN)
 
 
 def compared(rows: Iterable[LaunchRow]) -> bool:

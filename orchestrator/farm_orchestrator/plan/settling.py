@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from farm_orchestrator.model import Json, Kind, LaunchRow, State
 from farm_reports.readings import Readings
-from farm_reports.tables import Calibration
+from farm_reports.tables import STOCK, Calibration
 
 BAND_MC = 5000  # around the temperature at which the first launch of the block began
 CALIBRATED_BAND_MC = 2000
@@ -15,8 +15,13 @@ Began = tuple[str, Readings]  # a variant, and what its launch said
 
 
 def anywhere(known: Calibration) -> Json:
-    """The start of a launch that does not wait: only a board that is known must not be held back by its cooling."""
-    return {"low_mc": None, "high_mc": None, "cooling": known.floor is not None}
+    """The start of a launch that does not wait: only a board that is known must not be held back by its cooling.
+
+    `eff_khz`, `canary_ns`: what was measured at the clock that the launch is held at.
+    """
+    sure = known.floor is not None
+    clock = known if sure and known.pin != STOCK else Calibration()
+    return {"low_mc": None, "high_mc": None, "cooling": sure, "eff_khz": clock.eff_khz, "canary_ns": clock.canary_ns}
 
 
 def start(rows: Sequence[LaunchRow], known: Calibration) -> Json:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import BURST, PRESETS, Json, Limits, Part, Point, Recipe
+from farm_orchestrator.plan.sweeping import sweeps
 from farm_reports.bounds import Bound, parse
 from farm_reports.stats.power import LEVEL as ALPHA
 from farm_reports.stats.power import MIN_BLOCKS, planned_blocks
@@ -20,7 +21,8 @@ GATED_AS = (
 
 @dataclass(frozen=True)
 class Wish:
-    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts; `pin`: instead of theirs.
+    """How a person wants to have it measured. `threads`: a sweep instead of the boards' own counts; `pin`: instead of theirs,
+    and `pins`: by board those of a sweep, the highest first.
 
     `time_s`: the time on each board; `until`: its end, in seconds since the epoch.
     `memory_limit`: bytes beyond which a launch is ended.
@@ -36,6 +38,12 @@ class Wish:
     mode: str = BURST
     pin: str | None = None
     memory_limit: int | None = None
+    pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def swept(self) -> bool:
+        """Whether boards are measured at several clocks."""
+        return sweeps(self.pin)
 
     def given_s(self, now: float) -> float | None:
         """The time on each board from now on; None where none was given."""
@@ -60,12 +68,22 @@ class Shape:
 def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: str) -> Shape:
     """The shape of a plan for the variants `names`. Raises UsageError where no verdict can come of it."""
     bounds = read_limits(wish.limits, wish.recipe)
-    at = {str(board["name"]): points(board, wish.threads, wish.pace_hz, wish.mode, wish.pin) for board in boards}
-    confirms = _confirms(wish.recipe, wish.max_blocks)
-    cells, ship = sum(map(len, at.values())), shipped(wish.limits.ship, names, baseline)
+    at = {str(board["name"]): _points(board, wish) for board in boards}
+    confirms = _confirms(wish)
+    cells, ship = sum(map(_judged, at.values())), shipped(wish.limits.ship, names, baseline)
     gated = gated_comparisons(bounds, ship, cells, confirms=confirms)
     planned, most = _blocks(wish.recipe, gated, wish.max_blocks)
     return Shape(at, gated, planned, most, confirms and any(bound.confirmed for bound in bounds) and bool(ship))
+
+
+def _points(board: Json, wish: Wish) -> tuple[Point, ...]:
+    pins = wish.pins.get(str(board["name"]), ())
+    return points(board, wish.threads, wish.pace_hz, wish.mode, wish.pin, pins=pins)
+
+
+def _judged(here: Sequence[Point]) -> int:
+    """How many points of a board gates look at: of a sweep of its clocks only the highest that is held."""
+    return len({replace(point, pin="") for point in here})
 
 
 def points(
@@ -74,8 +92,13 @@ def points(
     pace_hz: float | None = None,
     mode: str = BURST,
     pin: str | None = None,
+    *,
+    pins: Sequence[str] = (),
 ) -> tuple[Point, ...]:
-    """The points of a board: its own settings; thread counts and the pin of the command line override its own."""
+    """The points of a board: its own settings; thread counts and the pin of the command line override its own.
+
+    `pins`: those of a sweep, the highest first.
+    """
     plain = Point()
     cpus = board.get("cpus") or plain.cpus
     return tuple(
@@ -84,10 +107,11 @@ def points(
             runtime=board.get("runtime") or plain.runtime,
             cpus=cpus if isinstance(cpus, str) else ",".join(map(str, cpus)),
             threads=count,
-            pin=pin or board.get("pin") or plain.pin,
+            pin=one,
             mode=mode,
             pace_hz=pace_hz,
         )
+        for one in pins or (pin or board.get("pin") or plain.pin,)
         for count in dict.fromkeys(threads or (board.get("threads"),))
     )
 
@@ -113,12 +137,13 @@ def ship_of(part: Part) -> tuple[str, ...]:
 
 
 def gated_comparisons(bounds: Sequence[Bound], ship: Sequence[str], cells: int, *, confirms: bool = False) -> int:
-    """How many comparisons are judged at alpha / m; `cells` counts board x point."""
+    """How many comparisons are judged at alpha / m; `cells` counts board x point, of a sweep of clocks one."""
     return sum(bound.judged(confirms=confirms) for bound in bounds) * len(ship) * cells
 
 
-def _confirms(recipe: Recipe, max_blocks: int | None) -> bool:
-    return recipe.compare and recipe.preset != "quick" and max_blocks is None
+def _confirms(wish: Wish) -> bool:
+    """Of a sweep no gate is: which of its clocks a gate looks at is known when it is over."""
+    return wish.recipe.compare and wish.recipe.preset != "quick" and wish.max_blocks is None and not wish.swept
 
 
 def _read(metric: str, text: str, limits: Limits) -> Bound:

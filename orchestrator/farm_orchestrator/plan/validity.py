@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from farm_orchestrator.model import Json, Kind, LaunchRow, State
 from farm_orchestrator.plan import settling
-from farm_reports import readings
+from farm_orchestrator.plan.apart import CLOCKS_APART, Apart, Arm, apart, speeds
+from farm_reports import clocks, readings, throttling
+from farm_reports.clocks import mhz
 from farm_reports.findings import OF_BLOCK, Name
-from farm_reports.readings import CLOCK, MEMORY, SIGNS, Readings, Sign
+from farm_reports.readings import CLOCK, MEMORY, Readings
+from farm_reports.signs import SIGNS, Sign
 from farm_reports.tables import Calibration
 
-# Nothing absolute is known of a board that was never calibrated or whose clock is not held: a level that all launches
-# of a block share is a note, and a difference between them drops the block.
-CLOCKS_APART = 0.04
+# Of a board that was calibrated at this clock, and whose clock was set, it is known what a slot must show: one launch
+# that does not drops the block. Nothing absolute is known of any other board: a level that all launches of a block
+# share is a note there, and a difference between them drops the block.
 APART = 4  # times the absolute limit of a counter
 CANARY_APART = 2  # times the limit of a part of the canary
 
@@ -34,34 +37,40 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Arm:
-    variant: str
-    said: Readings
-
-
-@dataclass(frozen=True)
 class Block:
     """The measured launches of one complete block, in their order, and what its board tells of itself.
 
     `drop`: interference drops a block; where it is only noted, others use the processor too, and there the time of a
-    canary cannot tell a clock from a neighbour. `cooled`: launches wait until the board has settled.
+    canary cannot tell a clock from a neighbour. `cooled`: launches wait until the board has settled. `lab`: a virtual
+    board, whose heat is known to be its own.
     """
 
     arms: tuple[Arm, ...]
     drop: bool
     cooled: bool
     calibration: Calibration
+    lab: bool = False
+
+    @property
+    def strict(self) -> tuple[Arm, ...]:
+        """The launches that are held against what the board has shown when it was calibrated."""
+        return tuple(arm for arm in self.arms if clocks.absolute(arm.said, self.calibration))
 
 
 def block_cause(
-    rows: Sequence[LaunchRow], interference: str, *, cooled: bool, calibration: Calibration | None = None
+    rows: Sequence[LaunchRow],
+    interference: str,
+    *,
+    cooled: bool,
+    calibration: Calibration | None = None,
+    lab: bool = False,
 ) -> Cause | None:
     """The first cause that drops the complete block of `rows`, else the first that is worth a note, else None."""
     measured = [row for row in rows if row.state == State.DONE and row.kind == Kind.MEASURE]
     arms = tuple(
         Arm(row.variant, Readings(row.facts, row.point)) for row in sorted(measured, key=lambda row: row.position)
     )
-    causes = list(_causes(Block(arms, interference != "note", cooled, calibration or Calibration())))
+    causes = list(_causes(Block(arms, interference != "note", cooled, calibration or Calibration(), lab)))
     return next((cause for cause in causes if cause.drops), causes[0] if causes else None)
 
 
@@ -69,7 +78,10 @@ def _causes(block: Block) -> Iterator[Cause]:
     """Those that name a source before those that only show its effect."""
     yield from _undervolted(block)
     yield from _throttled(block)
+    yield from _throttled_apart(block)
     yield from _disturbed(block)
+    yield from _disturbed_apart(block)
+    yield from _governed_otherwise(block)
     yield from _set_otherwise(block)
     yield from _devices_apart(block)
     yield from _clocks_apart(block)
@@ -79,67 +91,104 @@ def _causes(block: Block) -> Iterator[Cause]:
 
 def _undervolted(block: Block) -> Iterator[Cause]:
     for arm in block.arms:
-        if evidence := readings.undervolted(arm.said):
+        if evidence := throttling.undervolted(arm.said):
             yield Cause(Name.UNDERVOLT, f"{arm.variant}: {evidence}.")
 
 
 def _throttled(block: Block) -> Iterator[Cause]:
-    """Some were held back and others not, and their clocks show it; held back alike is a note of the report."""
-    held = {arm.variant: evidence for arm in block.arms if (evidence := readings.throttled(arm.said))}
-    apart = _apart(block.arms, readings.canary_ns)
-    if apart is None or apart.ratio <= CLOCKS_APART or not 0 < len(held) < len(block.arms):
-        return
-    variant, evidence = next(iter(held.items()))
-    free = next(arm.variant for arm in block.arms if arm.variant not in held)
-    yield Cause(Name.THROTTLED, f"{variant}: {evidence}; {free}: none. {_canary_text(apart)}")
+    """Whoever shares it: a board that was calibrated has shown that it can do without."""
+    for arm in block.strict:
+        known = block.calibration
+        if evidence := throttling.throttled(arm.said, known) or throttling.slow(arm.said, known):
+            yield Cause(Name.THROTTLED, f"{arm.variant}: {evidence}.")
+
+
+def _throttled_apart(block: Block) -> Iterator[Cause]:
+    """Some were held back and others not, and their clocks show it; held back alike is a note of the report.
+
+    In a lab one of the two is enough: what held it back was the board, and the canary meets neighbours.
+    """
+    held = {arm.variant: evidence for arm in block.arms if (evidence := throttling.throttled(arm.said))}
+    free = next((arm.variant for arm in block.arms if arm.variant not in held), None)
+    found = speeds(block.arms, lab=block.lab)
+    differ = found is not None and found.differ
+    if held and ((differ or free) if block.lab else (differ and free)):
+        variant, evidence = next(iter(held.items()))
+        others = f"; {free}: none." if free else "; the others too."
+        yield Cause(Name.THROTTLED, f"{variant}: {evidence}{others}{f' {found.text}' if found and differ else ''}")
 
 
 def _disturbed(block: Block) -> Iterator[Cause]:
+    """Whoever shares it: see `_throttled`."""
+    for arm in block.strict:
+        for sign in SIGNS:
+            level, most = sign.read(arm.said), sign.bound(arm.said)
+            if level is not None and level > most:
+                text = f"{sign.what}: {sign.text(level)} for {arm.variant}. Allowed: {sign.text(most)}."
+                yield Cause(Name.INTERFERENCE, text, block.drop)
+
+
+def _disturbed_apart(block: Block) -> Iterator[Cause]:
     for sign in SIGNS:
-        apart = _apart(block.arms, sign.read)
-        if apart is not None and _differ(sign, apart):
-            allowed = f" Allowed apart: {sign.text(_allowed(sign, apart))}." if sign.limit else ""
-            yield Cause(Name.INTERFERENCE, f"{_text(sign.what, sign.text, apart)}{allowed}", block.drop)
+        found = apart(block.arms, sign.read)
+        if found is not None and _differ(sign, found):
+            allowed = f" Allowed apart: {sign.text(_allowed(sign, found))}." if sign.limit else ""
+            yield Cause(Name.INTERFERENCE, f"{found.text(sign.what, sign.text)}{allowed}", block.drop)
 
 
-def _differ(sign: Sign, apart: Apart) -> bool:
+def _differ(sign: Sign, found: Apart) -> bool:
     """A counter whose every count is too many differs where some launches have none."""
     if not sign.limit:
-        return apart.low == 0 < apart.high
-    return apart.high - apart.low > _allowed(sign, apart)
+        return found.low == 0 < found.high
+    return found.high - found.low > _allowed(sign, found)
 
 
-def _allowed(sign: Sign, apart: Apart) -> float:
-    return APART * max(sign.bound(arm.said) for arm in (apart.highest, apart.lowest))
+def _allowed(sign: Sign, found: Apart) -> float:
+    return APART * max(sign.bound(arm.said) for arm in (found.highest, found.lowest))
 
 
-def _set_otherwise(block: Block) -> Iterator[Cause]:
+def _governed_otherwise(block: Block) -> Iterator[Cause]:
     found = {arm.variant: readings.governors(arm.said) for arm in block.arms}
     if len(set().union(*found.values())) > 1:
         told = ", ".join(f"{name} {' then '.join(sorted(words))}" for name, words in found.items() if words)
         yield Cause(Name.CLOCK_CHANGED, f"The governor was changed during the block: {told}.")
 
 
+def _set_otherwise(block: Block) -> Iterator[Cause]:
+    """A clock that was set did not stay as it was, and heat is not the reason."""
+    found = {arm.variant: told for arm in block.arms if (told := _off_plan(arm.said, block.calibration))}
+    alike = len(found) == len(block.arms) and not block.strict
+    for variant, told in found.items():
+        yield Cause(Name.CLOCK_CHANGED, f"The clock of {variant} did not stay as it was set: {told}.", not alike)
+    for arm in block.strict:
+        if told := clocks.away(arm.said):
+            yield Cause(Name.CLOCK_CHANGED, f"{arm.variant}: {told}.")
+
+
+def _off_plan(said: Readings, known: Calibration) -> str | None:
+    return clocks.foreign(said) or (None if throttling.throttled(said, known) else clocks.off_plan(said))
+
+
 def _devices_apart(block: Block) -> Iterator[Cause]:
     for name in sorted({name for arm in block.arms for name in readings.devices(arm.said)}):
-        apart = _apart(block.arms, partial(readings.device_hz, name=name))
-        if apart is not None and apart.ratio > CLOCKS_APART:
-            yield Cause(Name.CLOCK_CHANGED, _text(f"The clock of {name}", lambda hz: f"{hz / 1e6:.0f} MHz", apart))
+        found = apart(block.arms, partial(readings.device_hz, name=name))
+        if found is not None and found.ratio > CLOCKS_APART:
+            yield Cause(Name.CLOCK_CHANGED, found.text(f"The clock of {name}", lambda hz: mhz(hz / 1000)))
 
 
 def _clocks_apart(block: Block) -> Iterator[Cause]:
-    apart = _apart(block.arms, readings.canary_ns)
-    if apart is not None and apart.ratio > CLOCKS_APART:
-        yield Cause(Name.CLOCK_CHANGED, _canary_text(apart), block.drop)
+    found = speeds(block.arms)
+    if found is not None and found.differ:
+        yield Cause(Name.CLOCK_CHANGED, found.text, found.certain or block.drop)
 
 
 def _canaries_apart(block: Block) -> Iterator[Cause]:
     """What a slot did to the canary: both parts or the clock's alone are the clock, memory alone is other work."""
     for part, name in ((CLOCK, Name.CLOCK_CHANGED), (MEMORY, Name.INTERFERENCE)):
         allowed = CANARY_APART * readings.canary_limit(part, block.calibration)
-        apart = _apart(block.arms, partial(readings.slowed, part=part))
-        if apart is not None and apart.high - apart.low > allowed:
-            text = _text(f"The canary's {part} part after the slot against before", "{:+.1%}".format, apart)
+        found = apart(block.arms, partial(readings.slowed, part=part))
+        if found is not None and found.high - found.low > allowed:
+            text = found.text(f"The canary's {part} part after the slot against before", "{:+.1%}".format)
             yield Cause(name, f"{text} Allowed apart: {allowed:.1%}.", block.drop)
 
 
@@ -148,37 +197,3 @@ def _hot_start(block: Block) -> Iterator[Cause]:
     allowed_mc = settling.band_mc(block.calibration) if block.cooled else settling.BAND_MC
     for text in settling.missed([(arm.variant, arm.said) for arm in block.arms], allowed_mc):
         yield Cause(Name.HOT_START, text, block.drop and block.cooled)
-
-
-@dataclass(frozen=True)
-class Apart:
-    """The launches of a block that differ most in something."""
-
-    highest: Arm
-    high: float
-    lowest: Arm
-    low: float
-
-    @property
-    def ratio(self) -> float:
-        return self.high / self.low - 1 if self.low > 0 else 0.0
-
-
-def _apart(arms: Sequence[Arm], read: Callable[[Readings], float | None]) -> Apart | None:
-    """Of those that could be seen; one alone differs from nothing."""
-    known = [(arm, value) for arm in arms if (value := read(arm.said)) is not None]
-    if len(known) < 2:
-        return None
-    (highest, high), (lowest, low) = (end(known, key=lambda each: each[1]) for end in (max, min))
-    return Apart(highest, high, lowest, low)
-
-
-def _text(what: str, shown: Callable[[float], str], apart: Apart) -> str:
-    told = f"{shown(apart.high)} for {apart.highest.variant}, {shown(apart.low)} for {apart.lowest.variant}"
-    return f"{what}: {told}."
-
-
-def _canary_text(apart: Apart) -> str:
-    slow, fast = apart.highest.variant, apart.lowest.variant
-    took = f"{apart.high / 1e6:.2f} ms beside {slow} and {apart.low / 1e6:.2f} ms beside {fast}"
-    return f"The same calculation took {took}, {apart.ratio:.1%} apart. Allowed apart: {CLOCKS_APART:.1%}."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm_orchestrator.plan import duration
-from farm_reports.judge.words import size
+from farm_orchestrator.plan import duration, mhz
+from farm_reports.judge.words import listed, size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from farm_orchestrator.model import Part
-    from farm_orchestrator.plan import Plan
+    from farm_orchestrator.plan import Plan, Steps
     from farm_orchestrator.run.prepare import Prepared
 
 
@@ -20,9 +22,10 @@ def title(prepared: Prepared) -> str:
 
 
 def announce(prepared: Prepared) -> tuple[str, ...]:
-    """Preset, blocks, estimate, the smallest effect, what was assumed and what was refused."""
+    """Preset, blocks, estimate, the smallest effect, clocks, what was assumed and what was refused."""
     return (
         _shape(prepared),
+        *swept(prepared.steps),
         *_limited(prepared.plan.parts[0]),
         *_confirming(prepared.plan),
         *_assumed(prepared),
@@ -36,7 +39,8 @@ def _shape(prepared: Prepared) -> str:
     if first.max_blocks > first.planned_blocks:
         blocks += f" to {first.max_blocks}"
     sees = f", sees effects from {plan.smallest_effect:.1%} on" if plan.smallest_effect else ""
-    return f"preset {first.recipe.preset}, {first.mode}: {blocks} blocks{_screening(first)}, {_time(plan)}{sees}"
+    each = " a point" if prepared.steps else ""
+    return f"preset {first.recipe.preset}, {first.mode}: {blocks} blocks{each}{_screening(first)}, {_time(plan)}{sees}"
 
 
 def _screening(part: Part) -> str:
@@ -50,6 +54,23 @@ def _time(plan: Plan) -> str:
     if plan.given_s is not None:
         return f"about {planned}{most} of the {duration(plan.given_s)} given"
     return f"about {planned}{f' to {longest}' if longest != planned else ''}{most}"
+
+
+def swept(found: Mapping[str, Steps]) -> tuple[str, ...]:
+    """The clocks of a sweep, once for all boards that have the same."""
+    boards: dict[str, list[str]] = {}
+    for name, steps in found.items():
+        boards.setdefault(_clocks(steps), []).append(name)
+    gated = ("what to ship and every gate are of the highest of a board's clocks that is held",) if found else ()
+    return (*(f"{listed(names)}: {text}" for text, names in boards.items()), *gated)
+
+
+def _clocks(steps: Steps) -> str:
+    if steps.reason is not None:
+        return f"one point, clock {steps.pins[0]}: {steps.reason}"
+    clocks = ", ".join(mhz(int(pin)) for pin in reversed(steps.pins))
+    text = f"{len(steps.pins)} {_plural(len(steps.pins), 'point')}, {clocks} MHz"
+    return f"{text} ({steps.note})" if steps.note else text
 
 
 def _limited(part: Part) -> tuple[str, ...]:

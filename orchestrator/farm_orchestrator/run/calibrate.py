@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from farm_orchestrator import calibration
 from farm_orchestrator import store as stored
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import PRESETS, Recipe
+from farm_orchestrator.model import PRESETS, SUSTAINED, Json, Recipe
 from farm_orchestrator.plan.estimate import launch_s, smallest_effect
 from farm_orchestrator.run.look import look
 from farm_orchestrator.run.request import Request
 from farm_reports.stats.calibration import RUNS
-from farm_reports.tables import Calibration, Trial
+from farm_reports.tables import STOCK, Calibration, Trial
 
 if TYPE_CHECKING:
     from farm_orchestrator.calibration import Itself
@@ -29,11 +29,20 @@ MISSES = 2  # runs in a row that gave a board nothing
 
 @dataclass(frozen=True)
 class Order:
-    """What a person asks for. `boards` selects; `runs`: so many more, None: as many as each board lacks."""
+    """What a person asks for. `boards` selects; `runs`: so many more, None: as many as each board lacks.
+
+    `pin`: the clock that is held, None: that of each board.
+    """
 
     boards: str
     variant: Path
     runs: int | None = None
+    pin: str | None = None
+
+    def pin_of(self, board: Json) -> str:
+        """Where a board has found the clock that it keeps up, its field holds it by then."""
+        own = board.get("pin")
+        return str((own if self.pin == SUSTAINED else self.pin or own) or STOCK)
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Round:
         asked = _ask(order, settings, 1)
         self.order, self.settings, self.done = order, settings, 0
         self.boards = [str(board["name"]) for board in asked.boards]
+        self.pins = {str(board["name"]): order.pin_of(board) for board in asked.boards}
         self.missed = dict.fromkeys(self.boards, 0)
 
     def open(self) -> list[str]:
@@ -84,8 +94,12 @@ class Round:
         """The boards whose last run gave them nothing."""
         return [board for board in self.boards if self.missed[board]]
 
+    def known(self, board: str) -> Calibration:
+        """At the clock that this round holds. Raises StoreError."""
+        return held(self.settings, board, self.pins[board])
+
     def _lacks(self, board: str) -> bool:
-        return self.order.runs is not None or held(self.settings, board).runs < RUNS
+        return self.order.runs is not None or self.known(board).runs < RUNS
 
 
 def calibrate(order: Order, settings: Settings, talk: Talk) -> int:
@@ -104,9 +118,10 @@ def calibrate(order: Order, settings: Settings, talk: Talk) -> int:
     return 4 if round_.short else 0
 
 
-def held(settings: Settings, board: str) -> Calibration:
-    """What is known of a board as it was last measured. Raises StoreError."""
-    return calibration.latest(calibration.figures(stored.read_calibration(settings.home, board)))
+def held(settings: Settings, board: str, pin: str | None = None) -> Calibration:
+    """What is known of a board as it was last measured, at this clock or at any. Raises StoreError."""
+    found = calibration.figures(stored.read_calibration(settings.home, board))
+    return calibration.latest(found if pin is None else calibration.at_pin(found, pin))
 
 
 def sights(known: Calibration) -> list[Sight]:
@@ -136,7 +151,7 @@ def _announced(round_: Round) -> str:
     boards, wanted = round_.open(), round_.order.runs
     if not boards:
         return f"{', '.join(round_.boards)}: {RUNS} runs or more are there; --runs N adds to them"
-    runs = wanted or max(RUNS - held(round_.settings, board).runs for board in boards)
+    runs = wanted or max(RUNS - round_.known(board).runs for board in boards)
     recipe = PRESETS[round_.settings.preset]
     minutes = runs * _run_s(recipe, recipe.blocks_min) / 60
     many = "run" if runs == 1 else "runs"
@@ -150,7 +165,9 @@ def _ask(order: Order, settings: Settings, seed: int) -> Asked:
     """A run of one file under two names, whatever its directory says."""
     if order.variant.is_dir():
         raise UsageError(f"{order.variant} is a directory", mend="name one .onnx file: it is measured against itself")
-    request = Request(paths=(order.variant,), boards=order.boards, seed=seed, name="a board against itself")
+    request = Request(
+        paths=(order.variant,), boards=order.boards, seed=seed, name="a board against itself", pin=order.pin
+    )
     asked = look(request, settings)
     entries = tuple(replace(asked.found.entries[0], name=name) for name in ARMS)
     return replace(asked, found=replace(asked.found, entries=entries, baseline=ARMS[0], assumptions=()))
@@ -170,14 +187,15 @@ def _keep(run: str, settings: Settings, tell: Callable[[str], None]) -> dict[str
             tell(f"{row.part.name}: run {run} does not count: {row.ended or outcome}")
         else:
             of = calibration.facts(row.part.board, row.facts)
-            one = calibration.Itself(run, found.run.created, found.run.recipe.preset, found.run.seed, of, outcome)
+            made, pin = found.run, row.part.points[0].pin
+            one = calibration.Itself(run, made.created, made.recipe.preset, made.seed, of, outcome, pin)
             tell(_told(row.part.name, one, stored.add_calibration(settings.home, row.part.name, one)))
     return {board: outcome for board, outcome in outcomes.items() if isinstance(outcome, Trial)}
 
 
 def _told(board: str, one: Itself, runs: Sequence[Itself]) -> str:
     """Where the board is another one by now, the earlier runs no longer count, and why."""
-    same = [run for run in runs if run.of == one.of]
+    same = [run for run in runs if run.like(one)]
     text = f"{board}: {len(same)} of {RUNS} runs, this one shows {one.trial.estimate:+.2%}"
     before = next((run for run in reversed(runs) if run.of != one.of), None) if len(same) == 1 else None
     return f"{text}\n  {calibration.refusal(before.of, one.of)}" if before else text

@@ -14,14 +14,18 @@ from farm_orchestrator import store as stored
 from farm_orchestrator.plan import NO_PAST
 from farm_orchestrator.run import reports
 from farm_orchestrator.run.announce import announce, title
+from farm_orchestrator.run.clocks import climb
 from farm_orchestrator.run.desk import Desk
 from farm_orchestrator.run.drain import LOOK_S, drain, stay_for_others
 from farm_orchestrator.run.engines import engines
 from farm_orchestrator.run.interrupts import Interrupts
+from farm_orchestrator.run.kept import check
 from farm_orchestrator.run.prepare import prepare, record
 from farm_orchestrator.store import Store, database_path
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
     from farm_orchestrator.plan import Costs
@@ -37,13 +41,15 @@ def start(asked: Asked, settings: Settings, view: View) -> Finished:
     """Measures, judges, writes the report. Raises UsageError before any board is touched."""
     config.check_client(settings)
     config.make_home(settings)
+    asked = climb(asked, settings, view.message)
+    check(asked, settings)
     with (
         Interrupts() as interrupts,
         tempfile.TemporaryDirectory(prefix="farm-") as scratch,
         engines(settings) as held,  # the worker wakes up while the variants are checked
         Store.open(settings.store, tell=view.message) as store,
     ):
-        prepared = prepare(asked, Path(scratch), _past(asked, store))
+        prepared = prepare(asked, Path(scratch), *_past(asked, store))
         desk = Desk(settings, store, held, _kicker(settings), view, interrupts, asked.request.out)
         view.start(title(prepared), announce(prepared))
         record(prepared, asked.request, store, settings)
@@ -52,10 +58,12 @@ def start(asked: Asked, settings: Settings, view: View) -> Finished:
 
 def dry_run(asked: Asked, settings: Settings) -> str:
     """The plan, its estimated time and the smallest effect it will see. Leaves nothing behind."""
+    asked = climb(asked, settings)
+    check(asked, settings)
     with tempfile.TemporaryDirectory(prefix="farm-") as scratch, ExitStack() as opened:
         known = database_path(settings.store).exists()
-        costs = _past(asked, opened.enter_context(Store.open(settings.store))) if known else NO_PAST
-        prepared = prepare(asked, Path(scratch), costs)
+        past = _past(asked, opened.enter_context(Store.open(settings.store))) if known else (NO_PAST, ())
+        prepared = prepare(asked, Path(scratch), *past)
         return "\n".join((title(prepared), *announce(prepared)))
 
 
@@ -103,9 +111,10 @@ def _to_the_end(run: str, desk: Desk) -> Finished:
     return finished
 
 
-def _past(asked: Asked, store: Store) -> Costs:
-    """What launches took on these boards before."""
-    return stored.launch_costs(store, [str(board["name"]) for board in asked.boards])
+def _past(asked: Asked, store: Store) -> tuple[Costs, Collection[str]]:
+    """What launches took on these boards before, and whose power was read then."""
+    names = [str(board["name"]) for board in asked.boards]
+    return stored.launch_costs(store, names), stored.powered(store, names)
 
 
 def _kicker(settings: Settings) -> Kick:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import FileRef, Json
-from farm_orchestrator.plan import NO_PAST, Costs, Plan, first_fitting, first_slots, make_plan, plan_document
+from farm_orchestrator.plan import NO_PAST, Costs, Plan, Steps, first_fitting, first_slots, make_plan, plan_document
+from farm_orchestrator.run.kept import told
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, insert_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from farm_orchestrator.config import Settings
     from farm_orchestrator.run.look import Asked
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run that can start. `files`: what goes into the artefacts, by digest; `facts`: what the report needs."""
+    """A run that can start. `files`: what goes into the artefacts, by digest; `facts`: what the report needs; `steps`: the
+    clocks of each board, of a run that sweeps them.
+    """
 
     id: str
     created: float
@@ -37,14 +40,18 @@ class Prepared:
     refused: tuple[Refused, ...]
     assumptions: tuple[str, ...]
     facts: Json
+    steps: Mapping[str, Steps] = field(default_factory=dict)
 
     @property
     def boards(self) -> tuple[str, ...]:
         return tuple(part.name for part in self.plan.parts)
 
 
-def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST) -> Prepared:
-    """Raises UsageError, with everything still untouched. `costs`: what launches took on these boards before."""
+def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST, powered: Collection[str] = ()) -> Prepared:
+    """Raises UsageError, with everything still untouched. `costs`: what launches took on these boards before.
+
+    `powered`: those of them whose power was read then.
+    """
     from farm_orchestrator import transport, variants
 
     request, boards = asked.request, [transport.resolve(board) for board in asked.boards]
@@ -57,6 +64,7 @@ def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST) -> Prepared:
     make = partial(
         make_plan, run=run, boards=boards, variants=checked.variants, seed=request.seed, baseline=checked.baseline,
         agent=agent, floor=floor, costs=costs, known=asked.known,
+        powered=powered,
     )  # fmt: skip
     plan = first_fitting(asked.wishes, lambda wish: make(wish=wish), now.timestamp())
     return Prepared(
@@ -65,8 +73,9 @@ def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST) -> Prepared:
         plan=plan,
         files={**checked.files, **floor_files, agent.sha256: agent_path},
         refused=checked.refused,
-        assumptions=checked.assumptions,
-        facts=_facts(request, checked, boards),
+        assumptions=_assumptions(asked, checked),
+        facts=_facts(asked, checked),
+        steps=asked.steps,
     )
 
 
@@ -101,7 +110,8 @@ def _cells(prepared: Prepared) -> tuple[CellRow, ...]:
     return open_cells + refused
 
 
-def _facts(request: Request, checked: Checked, boards: list[Json]) -> Json:
+def _facts(asked: Asked, checked: Checked) -> Json:
+    request, boards = asked.request, asked.boards
     return {
         "farm_version": version("benchfarm"),
         "git": _git(),
@@ -110,10 +120,15 @@ def _facts(request: Request, checked: Checked, boards: list[Json]) -> Json:
         "files": dict(checked.names),
         "labels": checked.labels.to_json() if checked.labels else None,
         "refused": [{"name": each.name, "file": each.file, "reason": each.text} for each in checked.refused],
-        "assumptions": list(checked.assumptions),
+        "assumptions": list(_assumptions(asked, checked)),
         "min_boards": request.min_boards or len(boards),
         "on_inconclusive": request.on_inconclusive,
+        "unswept": {board: steps.reason for board, steps in asked.steps.items() if steps.reason},
     }
+
+
+def _assumptions(asked: Asked, checked: Checked) -> tuple[str, ...]:
+    return (*told(asked.sustained), *checked.assumptions)
 
 
 def _check_refused(request: Request, checked: Checked) -> None:

@@ -7,7 +7,7 @@ from farm_orchestrator.store.artefacts import Artefacts
 from farm_orchestrator.store.calibrations import add_calibration, calibrations, read_calibration
 from farm_orchestrator.store.claims import commit, commit_and_claim, lose, sweep
 from farm_orchestrator.store.compaction import compact, is_valid, reason
-from farm_orchestrator.store.costs import launch_costs
+from farm_orchestrator.store.costs import launch_costs, powered
 from farm_orchestrator.store.database import database_path
 from farm_orchestrator.store.due import claim_report, close_finished, due_boards, left_unreported, unkick
 from farm_orchestrator.store.interruption import NOT_YET, cancel, cancelled_runs, resume
@@ -33,6 +33,7 @@ from farm_orchestrator.store.runs import (
 )
 from farm_orchestrator.store.samples import Timed, read_launch, write_launch
 from farm_orchestrator.store.store import Store
+from farm_orchestrator.store.sustained import read_sustained, write_sustained
 from farm_orchestrator.store.transcript import Transcript
 
 __all__ = [
@@ -87,8 +88,10 @@ __all__ = [
     "note_hello",
     "part_rows",
     "parts",
+    "powered",
     "read_calibration",
     "read_launch",
+    "read_sustained",
     "reason",
     "release",
     "resume",
@@ -98,4 +101,5 @@ __all__ = [
     "sweep",
     "unkick",
     "write_launch",
+    "write_sustained",
 ]

@@ -156,7 +156,8 @@ def cause(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> Cause | N
         return None
     part = share.part
     interference, cooled = str(part.board.get("interference", "drop")), part.recipe_in(last.phase).cooldown_max_s > 0
-    return plan.block_cause(here, interference, cooled=cooled, calibration=of_launch(part, last.facts))
+    known, lab = of_launch(part, last.point, last.facts), bool(part.board.get("lab"))
+    return plan.block_cause(here, interference, cooled=cooled, calibration=known, lab=lab)
 
 
 def _starved(connection: Connection, share: Share, found: Cause) -> str | None:

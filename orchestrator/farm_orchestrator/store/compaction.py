@@ -28,6 +28,7 @@ FACTS: dict[str, str] = {
     **dict.fromkeys(("nvcsw", "nivcsw", "minflt", "majflt", "page_size"), "int64"),
     **dict.fromkeys(("rss_import", "hwm_load", "rss_load", "hwm_run", "peak_memory"), "int64"),
     **dict.fromkeys(("rss_run", "pss", "uss", "swap_pss", "nvmap", "swap_in_pages", "swap_out_pages"), "int64"),
+    **dict.fromkeys(("energy_uj", "energy_net_uj"), "int64"),
     **dict.fromkeys(("memory_limit", "cgroup_peak", "cgroup_oom_kills"), "int64"),
     **dict.fromkeys(("memory_limit_held", "capped", "output_finite", "golden_exact"), "bool"),
     **dict.fromkeys(("output_digest", "python", "numpy", "onnxruntime", "governor"), "string"),

@@ -1,4 +1,4 @@
-"""What timed launches took on a board before."""
+"""What is known of a board from the runs before: how long its timed launches took, whether its power was read."""
 
 from __future__ import annotations
 
@@ -16,12 +16,24 @@ from farm_orchestrator.store.store import Store
 LATEST = 400  # launches of a board that speak for it
 FEW = 8  # launches of a preset that do not
 Cost = tuple[str, str, str]
-launch, run = schema.launch.c, schema.run.c
+launch, run, part = schema.launch.c, schema.run.c, schema.part.c
 
 
 def launch_costs(store: Store, boards: Sequence[str]) -> dict[Cost, float]:
     """(board, preset, mode) -> the median seconds of its latest timed launches, from claim to commit."""
     return store.read(lambda c: {key: cost for name in boards for key, cost in _of_board(c, name)})
+
+
+def powered(store: Store, boards: Sequence[str]) -> frozenset[str]:
+    """The boards that had a source of power when they were last met."""
+    return store.read(lambda c: frozenset(name for name in boards if _power(c, name)))
+
+
+def _power(connection: Connection, name: str) -> bool:
+    query = select(part.facts).join(schema.run, run.run == part.run)
+    met = query.where(part.board == name, part.facts.is_not(None)).order_by(run.created.desc()).limit(1)
+    hardware = (connection.execute(met).scalar() or {}).get("hardware")
+    return bool(isinstance(hardware, dict) and hardware.get("power"))
 
 
 def _of_board(connection: Connection, name: str) -> Iterable[tuple[Cost, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from farm_reports import figures, promised
+from farm_reports import figures, promised, swept
 from farm_reports.meanings import BURST
 from farm_reports.results import Cell, Fleet, Gate, Results, Ship
 
@@ -13,6 +13,8 @@ LIMIT_BYTES = 60_000
 SHIP_BYTES = 24_000
 GATES = 20
 FLEETS = 3
+LASTING = 3
+SWEPT = 8
 EFFECTS = 3
 ICONS = {
     "measured": "\U0001f4cf",
@@ -31,7 +33,9 @@ def summary(results: Results) -> str:
     """Verdict, what to ship, counts, then all cells under a fold."""
     top = "\n\n".join(filter(None, (_title(results), _open_gates(results), _headline(results))))
     ship = _table(*_ship_table(results), SHIP_BYTES)
-    counts = "\n\n".join(filter(None, (_fleet(results), _counts(results), _effect(results))))
+    counts = "\n\n".join(
+        filter(None, (_fleet(results), _swept(results), _lasting(results), _counts(results), _effect(results)))
+    )
     used = sum(len(part.encode()) for part in (top, ship, counts))
     cells = _table(*_cell_table(results), LIMIT_BYTES - used - 200)
     fold = f"<details><summary>All cells</summary>\n\n{cells}\n</details>"
@@ -147,6 +151,33 @@ def _fleet(results: Results) -> str:
     return f"Over all boards, for reading: {'; '.join(_mean(results, one) for one in told[:FLEETS])}{more}"
 
 
+def _swept(results: Results) -> str:
+    """What each clock of a sweep costs, a line for each variant; empty without one."""
+    told = swept.sentences(results)
+    more = [f"and {len(told) - SWEPT} more, in results.json"] if len(told) > SWEPT else []
+    return "\n".join(f"- {escape(figures.plain(text), 1000)}" for text in [*told[:SWEPT], *more])
+
+
+def _lasting(results: Results) -> str:
+    """The cells that keep least of their speed in heat, in one line; empty where no launch soaked."""
+    soaked = [(cell.soak.speed_kept.value, cell) for cell in results.cells
+              if cell.soak is not None and cell.soak.speed_kept.value is not None]  # fmt: skip
+    told = sorted(soaked, key=lambda each: each[0])
+    if not told:
+        return ""
+    more = f"; and {len(told) - LASTING} more, in results.json" if len(told) > LASTING else ""
+    return f"Of its cool speed keeps {'; '.join(_kept(share, cell) for share, cell in told[:LASTING])}{more}"
+
+
+def _kept(share: float, cell: Cell) -> str:
+    after_s = cell.soak.speed_kept.after_s if cell.soak else None
+    after = "" if after_s is None else f" after {figures.duration(after_s)}"
+    throttled_s = cell.soak.time_to_throttle_s.value if cell.soak else None
+    throttled = "" if throttled_s is None else f", throttled after {figures.duration(throttled_s)}"
+    where = f"{escape(cell.variant)} on {escape(cell.board)}"
+    return figures.plain(f"{where} {figures.share(share)}{after}{throttled}")
+
+
 def _mean(results: Results, one: Fleet) -> str:
     boards = sum(len(unit.boards) for unit in one.units)
     setting = "".join(f", {name} {value}" for name, value in one.setting.items())
@@ -162,15 +193,16 @@ def _span(low: float | None, high: float | None) -> str:
 def _cell_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     clock = figures.clock(results.cells)
     heads = ("board", "variant", "state", "p50", f"x {escape(results.run.baseline)}", "95 % CI", "verdict", "reason")
-    return heads, [_cell_row(results, cell, clock) for cell in results.cells]
+    several = swept.boards(results)
+    return heads, [_cell_row(results, cell, clock, several) for cell in results.cells]
 
 
-def _cell_row(results: Results, cell: Cell, clock: figures.Clock) -> Sequence[str]:
+def _cell_row(results: Results, cell: Cell, clock: figures.Clock, several: frozenset[str]) -> Sequence[str]:
     versus = cell.versus_baseline if cell.state != "screened_out" else None
     word = "" if versus is None else "provisional" if versus.provisional else versus.verdict
     return (
         escape(cell.board),
-        escape(cell.variant),
+        escape(figures.plain(swept.called(cell, several))),
         cell.state,
         *_figures(results, cell, clock),
         word,

@@ -15,6 +15,8 @@ from farm_reports.judge.pinned import pin_of
 from farm_reports.judge.sentences import headline, sentence
 from farm_reports.judge.ship import ship
 from farm_reports.judge.sight import sights, smallest
+from farm_reports.judge.sweeps import sweeps
+from farm_reports.judge.swept import central
 from farm_reports.meanings import BURST
 from farm_reports.results import Board, Calibrated, Cell, Counts, Pin, Results, Run, Sight, Variant
 from farm_reports.tables import BoardRecord, Tables
@@ -26,8 +28,9 @@ def results(tables: Tables) -> Results:
     """Everything results.json says about a run, complete or not."""
     case = build(tables)
     cells = judged(case)
-    gated = gates(case, cells)
-    ships = ship(case, cells)
+    judged_by = central(case, cells)
+    gated = gates(case, judged_by)
+    ships = ship(case, judged_by)
     measured = {cell.board for cell in cells if cell.state == "measured"}
     word = verdict.run([gate.verdict for gate in gated], len(measured), tables.min_boards)
     heading = headline(case, ships, cells)
@@ -38,13 +41,14 @@ def results(tables: Tables) -> Results:
         verdict=word,
         sentence=sentence(case, word, gated, cells, heading),
         headline=heading,
-        counts=_counts(case, cells),
+        counts=_counts(case, judged_by),
         gates=gated,
         ship=ships,
         boards=boards,
         variants=[_variant(case, name) for name in case.variants],
         cells=cells,
-        fleet=fleet(cells, boards, case.baseline, partial=tables.partial),
+        fleet=fleet(judged_by, boards, case.baseline, partial=tables.partial),
+        sweeps=sweeps(case, cells),
         findings=drops(tables.launches),
     )
 

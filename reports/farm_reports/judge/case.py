@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from farm_reports.bounds import GATED, Bound, parse
-from farm_reports.judge.evidence import FLOOR, Evidence, Key, gather
+from farm_reports.judge.evidence import FLOOR, Evidence, Key, gather, unpinned
 from farm_reports.stats.power import LEVEL, READING
-from farm_reports.tables import BoardRecord, CellRecord, LaunchRecord, Tables, VariantRecord
+from farm_reports.tables import BoardRecord, Calibration, CellRecord, LaunchRecord, Tables, VariantRecord
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,11 @@ class Case:
 
     def bias_floor(self, board: str, metric: str = "latency_p50") -> float | None:
         """The bias that a comparison on this board holds; None where it was not measured: A/A runs tell of medians."""
-        known = self.boards.get(board) if metric == "latency_p50" else None
-        return known.calibration.floor if known else None
+        return self.calibration(board).floor if metric == "latency_p50" else None
+
+    def calibration(self, board: str) -> Calibration:
+        """What the board had shown when it was measured against itself."""
+        return self.boards[board].calibration if board in self.boards else Calibration()
 
     def ships(self, variant: str) -> bool:
         return any(fnmatchcase(variant, pattern) for pattern in self.tables.ship)
@@ -74,10 +77,11 @@ def build(tables: Tables) -> Case:
 
 def _gated(case: Case) -> int:
     """The m of alpha / m, as the plan fixed it: a variant that was refused before the plan had no comparison, and one
-    that may be judged twice has two.
+    that may be judged twice has two. Of a sweep of clocks one counts.
     """
     relative = sum(bound.judged(confirms=case.tables.confirms) for bound in case.bounds)
-    planned = [name for _, name, _ in case.cells if name != case.baseline and case.ships(name)]
+    judged = dict.fromkeys(map(unpinned, case.cells))
+    planned = [name for _, name, _ in judged if name != case.baseline and case.ships(name)]
     return relative * sum(case.variants[name].reason is None for name in planned if name in case.variants)
 
 

@@ -6,12 +6,15 @@ from farm_reports.judge.case import Case
 from farm_reports.judge.compared import versus
 from farm_reports.judge.conditions import throttle
 from farm_reports.judge.doubts import doubts
+from farm_reports.judge.energy import figures as energies
 from farm_reports.judge.evidence import Evidence
-from farm_reports.judge.figures import cpu_ms, energy, latency, of_launches
+from farm_reports.judge.figures import cpu_ms, latency, of_launches
 from farm_reports.judge.limits import checks, fit
 from farm_reports.judge.screened import shown
+from farm_reports.judge.soaked import soaked
 from farm_reports.judge.state import state
-from farm_reports.results import Accuracy, Cell, Fit, Launches, Point, Value
+from farm_reports.parts import Value
+from farm_reports.results import Accuracy, Cell, Fit, Launches, Point
 
 ABSENT = "not reported by the agent"
 
@@ -56,9 +59,10 @@ def _cell(case: Case, evidence: Evidence) -> Cell:
         first_ms=_fact(evidence, "first_ms", absent),
         cpu_ms_per_inference=cpu_ms(evidence, absent),
         peak_rss_bytes=_fact(evidence, "peak_memory", absent),
-        energy_mj=energy(),
+        **energies(evidence, absent),
+        soak=soaked(evidence),
         accuracy=_accuracy(case, evidence),
-        throttle=throttle(evidence),
+        throttle=throttle(evidence, case.calibration(board)),
         findings=doubts(case, evidence),
         versus_baseline=versus(case, evidence, word),
     )

@@ -8,11 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from farm_reports import readings
+from farm_reports import clocks, readings, throttling
 from farm_reports.findings import OF_BLOCK, Name
 from farm_reports.judge.evidence import Evidence
-from farm_reports.readings import CLOCK, MEMORY, SIGNS, Readings, Sign, canary_limit
+from farm_reports.readings import CLOCK, MEMORY, Readings, canary_limit
+from farm_reports.signs import SIGNS, Sign
 from farm_reports.tables import Calibration, Json, LaunchRecord
+from farm_reports.throttling import UNKNOWN
 
 Throttle = Literal["none", "suspected", "confirmed", "unknown"]
 
@@ -21,19 +23,19 @@ def notes(evidence: Evidence, calibration: Calibration) -> Iterator[Json]:
     """The findings of the launches that count, each with its figures."""
     said = _said(evidence.used)
     yield from ({"name": Name.NOT_STEADY, "text": text} for text in unsteady(evidence.used))
-    yield from _held_back(said)
+    yield from _held_back(said, calibration)
     yield from _clocks(said, calibration)
     yield from _other_work(said, calibration)
 
 
-def throttle(evidence: Evidence) -> Throttle:
+def throttle(evidence: Evidence, calibration: Calibration = UNKNOWN) -> Throttle:
     """Of the launches that count, else of those that were measured; `none` only where each had a source to see it."""
     said = _said(evidence.used or [launch for launch in evidence.launches if launch.state in {"done", "rejected"}])
-    if any(readings.throttled(one) for one in said):
+    if any(throttling.throttled(one, calibration) for one in said):
         return "confirmed"
-    if any(readings.suspected(one) for one in said):
+    if any(throttling.suspected(one, calibration) for one in said):
         return "suspected"
-    return "none" if said and all(readings.watched(one) for one in said) else "unknown"
+    return "none" if said and all(throttling.watched(one) for one in said) else "unknown"
 
 
 def _said(launches: Sequence[LaunchRecord]) -> list[Readings]:
@@ -54,14 +56,14 @@ def _moving(launch: LaunchRecord) -> str | None:
     return next(told, "" if launch.facts.get("steady") is False else None)
 
 
-def _held_back(said: Sequence[Readings]) -> Iterator[Json]:
-    found = [evidence for one in said if (evidence := readings.throttled(one))]
+def _held_back(said: Sequence[Readings], calibration: Calibration) -> Iterator[Json]:
+    found = [evidence for one in said if (evidence := throttling.throttled(one, calibration))]
     if found:
         yield {"name": Name.THROTTLED, "text": f"In {len(found)} of {len(said)} launches: {found[-1]}."}
 
 
 def _clocks(said: Sequence[Readings], calibration: Calibration) -> Iterator[Json]:
-    text = " ".join([*_governors(said), *_falling(said, calibration)])
+    text = " ".join([*_governors(said), *_off_plan(said), *_falling(said, calibration)])
     if text:
         yield {"name": Name.CLOCK_CHANGED, "text": text}
 
@@ -70,6 +72,14 @@ def _governors(said: Sequence[Readings]) -> Iterator[str]:
     words = sorted(set().union(*map(readings.governors, said)))
     if len(words) > 1:
         yield f"The governor was not the same in all launches: {', '.join(words)}."
+
+
+def _off_plan(said: Sequence[Readings]) -> Iterator[str]:
+    """Below it the processor was held back, and what something else had set is told elsewhere."""
+    calm = [one for one in said if not throttling.throttled(one) and not clocks.foreign(one)]
+    found = [told for one in calm if (told := clocks.off_plan(one) or clocks.away(one))]
+    if found:
+        yield f"In {len(found)} of {len(said)} launches the clock did not stay as it was set: {found[-1]}."
 
 
 def _falling(said: Sequence[Readings], calibration: Calibration) -> Iterator[str]:

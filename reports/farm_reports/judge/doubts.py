@@ -17,7 +17,7 @@ from farm_reports.stats.compare import mad_sd
 from farm_reports.stats.modes import modes
 from farm_reports.stats.power import MARGIN
 from farm_reports.stats.signed_rank import estimate, walsh
-from farm_reports.tables import Calibration, Json
+from farm_reports.tables import Json
 
 AGREEING = 0.995  # of the rows, where a board ran only the first ones
 
@@ -37,11 +37,10 @@ def _shown(case: Case, evidence: Evidence) -> Iterator[Json]:
     if any("NON_FINITE" in (failure.outcome or "") for failure in case.failures.get(evidence.key[:2], ())):
         yield {"name": Name.NON_FINITE}
     if evidence.valid:
-        board = case.boards.get(evidence.key[0])
         yield from _near_floor(case, evidence)
         yield from _noisy(case, evidence)
         yield from _two_speeds(evidence)
-        yield from conditions.notes(evidence, board.calibration if board else Calibration())
+        yield from conditions.notes(evidence, case.calibration(evidence.key[0]))
 
 
 def _same_file(case: Case, evidence: Evidence) -> Iterator[Json]:

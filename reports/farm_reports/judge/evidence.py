@@ -21,6 +21,7 @@ SCREEN_PHASE = 2
 MEASURE_PHASE = 3
 CONFIRM_PHASE = 6
 BLOCK_LOST = "block_lost"
+PIN = 4  # its place in the text that names a point
 OPEN = {"pending", "running", "cancelled"}
 Key = tuple[str, str, str]
 Floats = NDArray[np.float64]
@@ -114,6 +115,12 @@ def cells_of(tables: Tables) -> list[Key]:
     points = dict.fromkeys((board, point) for board, _, point in planned)
     refused = [variant.name for variant in tables.variants if variant.reason is not None]
     return list(dict.fromkeys([*planned, *((board, name, point) for board, point in points for name in refused)]))
+
+
+def unpinned(key: Key) -> Key:
+    """The cell whatever its clock: those of a sweep are judged as one."""
+    fields = key[2].split("/")
+    return key[0], key[1], "/".join([*fields[:PIN], "", *fields[PIN + 1 :]])
 
 
 def pairs(one: Mapping[int, float], other: Mapping[int, float]) -> Floats:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from farm_reports.judge.evidence import Evidence
-from farm_reports.results import Latency, Quantile, Value
+from farm_reports.parts import Value
+from farm_reports.results import Latency, Quantile
 from farm_reports.stats.compare import interval
 from farm_reports.stats.launch import floor, quantile_interval, upper_bound
 from farm_reports.stats.tails import FEW
 
 NS_PER_MS = 1e6
-NO_SENSOR = "no power sensor"
 
 
 def latency(evidence: Evidence, absent: str, *, absolute: bool) -> Latency:
@@ -47,10 +47,6 @@ def cpu_ms(evidence: Evidence, absent: str) -> Value:
     """CPU time of one inference, all threads."""
     times = evidence.fact("cpu_ns")
     return of_launches((ns / (evidence.blocks[block].n or 1) / NS_PER_MS for block, ns in times.items()), absent)
-
-
-def energy() -> Value:
-    return Value(value=None, reason=NO_SENSOR)
 
 
 def _median(evidence: Evidence) -> Value:

@@ -9,14 +9,17 @@ from dataclasses import replace
 import numpy as np
 
 from farm_reports import verdict
+from farm_reports.clocks import eff_khz, foreign, pinned
 from farm_reports.judge.evidence import Evidence, gather, pairs
-from farm_reports.readings import CLOCK, MEMORY, Readings, slowed
+from farm_reports.readings import CLOCK, MEMORY, Readings, canary_ns, slowed
 from farm_reports.stats.calibration import trial
 from farm_reports.stats.compare import mad_sd
-from farm_reports.tables import Tables, Trial
+from farm_reports.tables import STOCK, Tables, Trial
 
 PARTS = (CLOCK, MEMORY)
 UNSEEN = "no launch had a canary"
+UNMEASURED = "no launch measured its clock"
+LOST = "no launch kept the clock that was asked for"
 
 
 def trials(tables: Tables) -> dict[str, Trial | str]:
@@ -35,7 +38,7 @@ def _trial(arms: Sequence[Evidence]) -> Trial | str:
     why = verdict.invalid(differences.size, max(one.rejected, other.rejected))
     if why is not None or any(arm.owed for arm in arms):
         return why or "launches are still owed"
-    return replace(_with_canary(trial(differences), arms), idle_mc=_idle_mc(arms))
+    return replace(_with_clock(_with_canary(trial(differences), arms), arms), idle_mc=_idle_mc(arms))
 
 
 def _idle_mc(arms: Sequence[Evidence]) -> float | None:
@@ -43,6 +46,19 @@ def _idle_mc(arms: Sequence[Evidence]) -> float | None:
     found = [Readings(launch.facts, launch.point) for arm in arms for launch in arm.used]
     rested = [each.number("settle_temp_mc") for each in found if each.facts.get("settle_broken") == []]
     return min((mc for mc in rested if mc is not None), default=None)
+
+
+def _with_clock(made: Trial, arms: Sequence[Evidence]) -> Trial:
+    """The clock that was measured where it was the one that was asked for: the board's own is not the one that is told."""
+    said = [Readings(launch.facts, launch.point) for arm in arms for launch in arm.used]
+    kept = [one for one in said if one.pin == STOCK or (pinned(one) and not foreign(one))]
+    found = [khz for one in kept if (khz := eff_khz(one)) is not None]
+    sung = [ns for one in kept if (ns := canary_ns(one)) is not None]
+    made = replace(made, canary_ns=float(np.median(sung)) if sung else None)
+    if found:
+        return replace(made, eff_khz=float(np.median(found)))
+    told = (one.facts.get("eff_khz_reason") for one in kept)
+    return replace(made, eff_khz_reason=str(next(filter(None, told), UNMEASURED if kept else LOST)))
 
 
 def _with_canary(made: Trial, arms: Sequence[Evidence]) -> Trial:

@@ -10,10 +10,11 @@ from farm_reports.bounds import READ, Bound
 from farm_reports.judge import words
 from farm_reports.judge.case import Case
 from farm_reports.judge.confirmed import owed, ratios
+from farm_reports.judge.energy import alike, millijoules
 from farm_reports.judge.evidence import Evidence, Floats, log, pairs
-from farm_reports.judge.figures import NO_SENSOR
 from farm_reports.judge.screened import STATE, own, ratio
-from farm_reports.results import Accuracy, Cell, Fit, FitWord, LimitHit, Value
+from farm_reports.parts import Value
+from farm_reports.results import Accuracy, Cell, Fit, FitWord, LimitHit
 from farm_reports.stats.compare import change
 from farm_reports.stats.power import MIN_BLOCKS
 from farm_reports.verdict import inside
@@ -93,8 +94,8 @@ def _check(case: Case, evidence: Evidence, cell: Cell, bound: Bound) -> Check:
         return _accuracy(bound, cell.accuracy, is_baseline=cell.variant == case.baseline)
     if bound.metric == "size":
         return _size(case, cell.variant, bound)
-    if bound.metric == "energy":
-        return Check(bound, "not_measured", reason=NO_SENSOR)
+    if bound.metric == "energy" and cell.energy_mj.value is None:
+        return Check(bound, "not_measured", reason=cell.energy_mj.reason)
     return _relative(case, evidence, bound) if bound.relative else _absolute(bound, _value(cell, bound))
 
 
@@ -127,6 +128,8 @@ def _relative(case: Case, evidence: Evidence, bound: Bound) -> Check:
 
 def _differences(case: Case, evidence: Evidence, metric: str) -> Floats | None:
     reference = case.reference(evidence)
+    if metric == "energy" and reference is not None and not alike(evidence, reference):
+        reference = None
     arms = [_logs(arm, metric) if arm else {} for arm in (evidence, reference)]
     one, other = arms
     return None if one is None or other is None else pairs(one, other)
@@ -135,6 +138,8 @@ def _differences(case: Case, evidence: Evidence, metric: str) -> Floats | None:
 def _logs(evidence: Evidence, metric: str) -> dict[int, float] | None:
     if metric == "peak_memory":
         return log(evidence.fact("peak_memory"))
+    if metric == "energy":
+        return log(millijoules(evidence))
     tail = evidence.tails.get(0.99)
     if tail is None or tail.value is None or not tail.each_speaks:
         return None
@@ -146,6 +151,7 @@ def _value(cell: Cell, bound: Bound) -> Value:
         "latency_p50": cell.latency_ms.p50,
         "latency_p99": cell.latency_ms.p99,
         "peak_memory": cell.peak_rss_bytes,
+        "energy": cell.energy_mj,
     }
     return values[bound.metric]
 

@@ -13,7 +13,7 @@ REASON_MOST = 200
 
 
 def pin_of(tables: Tables, board: str) -> Pin:
-    """Held only where it was in every launch that was measured."""
+    """Held only where it was in every launch that was measured; the memory's clock is told beside it."""
     wanted = dict.fromkeys(point(cell.point).pin for cell in tables.cells if cell.board == board)
     words = ", ".join(pin for pin in wanted if pin != STOCK)
     if not words:
@@ -23,10 +23,19 @@ def pin_of(tables: Tables, board: str) -> Pin:
     if not said:
         return Pin(wanted=words, held=False, reason="no launch was measured")
     if not loose:
-        return Pin(wanted=words, held=True, reason=None)
+        return Pin(wanted=words, held=True, reason=_memory(said))
     reason = str(loose[0].get("reason") or UNTOLD)[:REASON_MOST]
     often = "" if len(loose) == len(said) else f", in {len(loose)} of {len(said)} launches"
     return Pin(wanted=words, held=False, reason=reason + often)
+
+
+def _memory(said: list[Json]) -> str | None:
+    """Of the first launch whose memory's clock was to be held too, and was not."""
+    rows = [
+        row for one in said if isinstance(one.get("memory"), list) for row in one["memory"] if isinstance(row, dict)
+    ]
+    loose = next((row for row in rows if row.get("held") is not True), None)
+    return None if loose is None else f"the memory's clock was not: {loose.get('reason') or UNTOLD}"[:REASON_MOST]
 
 
 def _said(tables: Tables, board: str) -> list[Json]:

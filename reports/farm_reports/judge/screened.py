@@ -9,8 +9,9 @@ import numpy as np
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Floats, pairs
 from farm_reports.judge.figures import NS_PER_MS
+from farm_reports.parts import Value
 from farm_reports.readings import Readings
-from farm_reports.results import Cell, Latency, Quantile, Value, VersusBaseline
+from farm_reports.results import Cell, Latency, Quantile, VersusBaseline
 from farm_reports.stats.compare import Interval
 from farm_reports.stats.short import short
 

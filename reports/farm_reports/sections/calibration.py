@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from farm_reports.clocks import mhz
 from farm_reports.results import Board, Calibrated
 from farm_reports.sections.words import counted, grouped, listed
 from farm_reports.stats.power import BIAS
-from farm_reports.tables import NEVER
+from farm_reports.tables import NEVER, STOCK
 
 NAMED = 6
 
@@ -41,8 +42,13 @@ def _figures(known: Calibrated) -> str:
     bias, held, launch_sd = (value or 0.0 for value in (known.bias, known.floor, known.launch_sd))
     return (
         f"Every interval holds a floor of {_percent(held)}: {known.runs} runs of a variant against itself share a bias "
-        f"of {_percent(bias)}. Launches vary by {_percent(launch_sd, 1)} ({known.noise})."
+        f"of {_percent(bias)}. Launches vary by {_percent(launch_sd, 1)} ({known.noise}).{_clock(known)}"
     )
+
+
+def _clock(known: Calibrated) -> str:
+    """What the board's own clock was where one was asked for."""
+    return "" if known.pin == STOCK or known.eff_khz is None else f" At pin {known.pin} it ran at {mhz(known.eff_khz)}."
 
 
 def _others(boards: Sequence[Board]) -> str:

@@ -11,7 +11,9 @@ from markupsafe import Markup
 from farm_reports import figures
 from farm_reports.charts import forest
 from farm_reports.meanings import BURST
-from farm_reports.results import Cell, Value
+from farm_reports.parts import Value
+from farm_reports.results import Cell
+from farm_reports.sections import power
 from farm_reports.sections.fleet import Pool, pooled
 from farm_reports.sections.matrix import comparison_word, describe, interval_name, missed
 from farm_reports.sections.view import Row, Section, View, provisional, shows
@@ -200,6 +202,7 @@ def _columns(view: View) -> list[tuple[str, str, Write]]:
             any(cell.peak_rss_bytes.value is not None for cell in cells),
             ("mem", "Peak memory", lambda _view, cell: _memory(cell.peak_rss_bytes.value)),
         ),
+        (power.told(view), ("energy", "Energy", lambda _view, cell: power.write(cell.energy_mj))),
         (any(view.sizes.values()), ("size", "Size", lambda view, cell: _memory(view.sizes.get(cell.variant)))),
         (view.scored, ("acc", view.accuracy_name, lambda _view, cell: figures.accuracy(cell.accuracy) or figures.DASH)),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from farm_reports.meanings import BURST
 from farm_reports.results import Cell
 from farm_reports.sections.view import MANY_CELLS, Section, View
 
@@ -67,7 +68,23 @@ def _command(view: View) -> str:
     run = view.results.run
     boards = ",".join(board.name for board in view.results.boards)
     where = "" if boards == "local" else f" --inventory FILE --boards '{boards}'"
-    return f"farm run --variants DIR --preset {run.preset} --baseline {run.baseline} --seed {run.seed}{where}"
+    named = f"--preset {run.preset} --baseline {run.baseline} --seed {run.seed}"
+    mode = "" if run.mode == BURST else f" --mode {run.mode}"
+    return f"farm run --variants DIR {named}{mode}{_threads(view)}{_clocks(view)}{where}"
+
+
+def _threads(view: View) -> str:
+    """Of the points, where any were asked for."""
+    asked = sorted({cell.point.threads for cell in view.results.cells if cell.point.threads is not None})
+    return f" --threads {','.join(map(str, asked))}" if asked else ""
+
+
+def _clocks(view: View) -> str:
+    """Of a sweep, by name where all boards have the same."""
+    found = {one.board: ",".join(str(step.pin_khz) for step in one.steps) for one in view.results.sweeps if one.steps}
+    return (
+        "" if not found else f" --pin sweep:{found.popitem()[1]}" if len(set(found.values())) == 1 else " --pin sweep"
+    )
 
 
 def _source(view: View, name: str) -> Source:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from farm_reports import figures
-from farm_reports.results import Cell, Value
+from farm_reports.parts import Value
+from farm_reports.results import Cell
+from farm_reports.sections import power
 from farm_reports.sections.view import View
 
 # The light heat scale, for pages without the stylesheet; steps from much slower to much faster.
@@ -74,6 +76,14 @@ def _write_memory(_view: View, value: Value) -> tuple[str, str]:
     return figures.memory(value.value or 0), "" if low is None or high is None else figures.memories(low, high)
 
 
+def _energy_layer(view: View, cell: Cell, base: Cell | None) -> Layer:
+    """Coloured by the ratio to the baseline's on the same board, where both are of one scope."""
+    value, reference = cell.energy_mj.value, base.energy_mj.value if base else None
+    scopes = {one.energy.scope if one.energy else "" for one in (cell, base) if one}
+    step = heat(value / reference) if value and reference and len(scopes) == 1 and view.compared else 0
+    return Layer("energy", power.write(cell.energy_mj), power.detail(cell)[:60], step)
+
+
 def _size_layer(view: View, cell: Cell, base: Cell | None) -> Layer:
     size = view.sizes.get(cell.variant)
     reference = view.sizes.get(base.variant) if base else None
@@ -97,6 +107,7 @@ LAYERS: dict[str, Callable[[View, Cell, Cell | None], Layer | None]] = {
     "p50": _value_layer("p50", lambda cell: cell.latency_ms.p50, _write_latency),
     "p99": _value_layer("p99", lambda cell: cell.latency_ms.p99, _write_latency),
     "mem": _value_layer("mem", lambda cell: cell.peak_rss_bytes, _write_memory),
+    "energy": _energy_layer,
     "size": _size_layer,
     "acc": _score_layer,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from farm_reports import figures
 from farm_reports.results import Cell
+from farm_reports.sections import power
 from farm_reports.sections.layers import LAYERS, STEPS, Layer
 from farm_reports.sections.view import MANY_BOARDS, MANY_CELLS, Row, Section, View, provisional, shows
 from farm_reports.sections.words import GLYPHS, bound, counted, grouped, spoken
@@ -105,6 +106,7 @@ def _metrics(view: View) -> tuple[Metric, ...]:
         (True, Metric("p50", "p50")),
         (any(cell.latency_ms.p99.value is not None for cell in cells), Metric("p99", "p99")),
         (any(cell.peak_rss_bytes.value is not None for cell in cells), Metric("mem", "Peak memory")),
+        (power.told(view), Metric("energy", "Energy")),
         (any(size is not None for size in view.sizes.values()), Metric("size", "Size")),
         (view.scored, Metric("acc", view.accuracy_name)),
     ]
@@ -112,11 +114,15 @@ def _metrics(view: View) -> tuple[Metric, ...]:
 
 
 def _groups(view: View, metrics: tuple[Metric, ...], *, dense: bool) -> tuple[Group, ...]:
-    lines = [(row.board.model or "", _line(view, row, metrics, dense=dense)) for row in view.rows]
-    if len(view.results.boards) <= MANY_BOARDS:
-        return (Group("", tuple(line for _, line in lines)),)
-    models = grouped((model, "") for model, _ in lines)
-    return tuple(Group(model or "other", tuple(line for name, line in lines if name == model)) for model in models)
+    """Boards of one scope of energy together, so that no two scopes stand below each other unsaid."""
+    lines = [(_group(view, row), _line(view, row, metrics, dense=dense)) for row in view.rows]
+    names = grouped((name, "") for name, _ in lines)
+    return tuple(Group(name, tuple(line for own, line in lines if own == name)) for name in names)
+
+
+def _group(view: View, row: Row) -> str:
+    model = row.board.model or "other" if len(view.results.boards) > MANY_BOARDS else ""
+    return ", ".join(filter(None, (model, power.scope_of(view, row))))
 
 
 def _line(view: View, row: Row, metrics: tuple[Metric, ...], *, dense: bool) -> Line:

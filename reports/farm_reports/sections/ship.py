@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from farm_reports import figures
 from farm_reports.results import Cell, RuledOut, Ship
+from farm_reports.sections import power
 from farm_reports.sections.verdict import names
 from farm_reports.sections.view import MANY_BOARDS, Section, View
 from farm_reports.sections.words import emphasised, listed
@@ -108,6 +109,7 @@ def winner_figures(view: View, cell: Cell) -> tuple[Figure, ...]:
         _speed(view, cell),
         _score(view, cell),
         _peak(cell),
+        _energy(view, cell),
         _size(view, cell),
     ]
     return tuple(figure for figure in found if figure is not None)
@@ -146,6 +148,13 @@ def _peak(cell: Cell) -> Figure:
         return Figure("Peak memory", DASH, value.reason or "not measured")
     detail = "" if value.low is None or value.high is None else figures.memories(value.low, value.high)
     return Figure("Peak memory", figures.memory(value.value), detail)
+
+
+def _energy(view: View, cell: Cell) -> Figure | None:
+    """Boards of several scopes have no column together: their figures are in the matrix."""
+    if not power.told(view) or len(power.scopes(view)) > 1:
+        return None
+    return Figure("Energy", power.write(cell.energy_mj), power.detail(cell))
 
 
 def _size(view: View, cell: Cell) -> Figure:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from farm_reports import bounds, figures
 from farm_reports.charts import tradeoff
 from farm_reports.results import Cell
+from farm_reports.sections import power
 from farm_reports.sections.matrix import describe, missed
 from farm_reports.sections.view import Row, Section, View, shows
 from farm_reports.sections.words import bound, listed
@@ -99,11 +100,15 @@ def _bubble(view: View, cell: Cell, axis: Axis) -> tradeoff.Bubble:
         variant=cell.variant,
         latency=p50 * view.clock.per_ms,
         score=_score(cell, axis) or 0,
-        finding=f"{describe(view, cell)}\np50 {view.clock.write(p50)}, {view.accuracy_name.lower()} {score}",
+        finding=f"{describe(view, cell)}\np50 {view.clock.write(p50)}, {view.accuracy_name.lower()} {score}{_energy(cell)}",
         shipped=view.shipped(cell),
         ruled_out=bool(missed(cell)),
         hollow=cell.state == "screened_out",
     )
+
+
+def _energy(cell: Cell) -> str:
+    return "" if cell.energy_mj.value is None else f"\nenergy {power.write(cell.energy_mj)}, {power.detail(cell)}"
 
 
 def _finding(row: Row, cells: Sequence[Cell], view: View) -> str:

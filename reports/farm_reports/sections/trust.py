@@ -9,7 +9,7 @@ from farm_reports import figures
 from farm_reports.findings import Name
 from farm_reports.meanings import MODE
 from farm_reports.results import Board, Cell
-from farm_reports.sections import calibration, confirmation, effect
+from farm_reports.sections import calibration, confirmation, effect, power
 from farm_reports.sections.view import Section, View, shows
 from farm_reports.sections.words import anchor, counted, grouped, listed, spoken
 
@@ -97,6 +97,7 @@ def _statements(view: View) -> Iterator[tuple[str, str]]:
         yield from (("Confirmation", text) for text in confirmation.statements(view.results))
     if view.results.run.memory_limit is not None:
         yield "Memory", _limited(view.results.run.memory_limit, view.results.cells)
+    yield from (("Energy", text) for text in power.statements(view))
     yield "Launches", _launches(view.results.cells)
     yield "Clocks", _clocks(view.results.boards)
 
@@ -142,8 +143,10 @@ def _board(view: View, board: Board) -> BoardRow:
 
 
 def _pin(board: Board) -> str:
-    if board.pin.held or board.pin.wanted == "stock":
+    if board.pin.wanted == "stock":
         return board.pin.wanted
+    if board.pin.held:
+        return f"{board.pin.wanted}; {board.pin.reason}" if board.pin.reason else board.pin.wanted
     return f"{board.pin.wanted}, not held" + (f": {board.pin.reason}" if board.pin.reason else "")
 
 

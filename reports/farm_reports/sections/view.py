@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from farm_reports import figures
+from farm_reports import figures, swept
 from farm_reports.results import Board, Cell, Point, Results, Ship, Variant
 
 Samples = Mapping[tuple[str, str, str], npt.NDArray[Any]]
@@ -177,6 +177,8 @@ def setting(name: str, value: Any) -> str:
         return "as many threads as cpus" if value is None else f"{value} thread{'s' if value != 1 else ''}"
     if name == "pace_hz":
         return "back to back" if value is None else f"paced at {value:g} Hz"
+    if name == "pin" and str(value).isdecimal():
+        return swept.clock(int(value))
     return f"{name} {value}" if name in {"cpus", "pin"} else str(value)
 
 

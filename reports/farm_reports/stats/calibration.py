@@ -35,7 +35,7 @@ def calibrated(trials: Sequence[Trial]) -> Calibration:
     if not trials:
         return Calibration()
     launch_sd = float(np.median([each.launch_sd for each in trials]))
-    known = _canary(trials, Calibration(runs=len(trials), launch_sd=launch_sd, noise=noise(launch_sd)))
+    known = _clock(trials, _canary(trials, Calibration(runs=len(trials), launch_sd=launch_sd, noise=noise(launch_sd))))
     if len(trials) < RUNS:
         return replace(known, reason=f"{len(trials)} of {RUNS} A/A runs are there")
     found = np.array([[each.estimate for each in trials], [each.error for each in trials]])
@@ -87,6 +87,20 @@ def _canary(trials: Sequence[Trial], known: Calibration) -> Calibration:
         memory_sd=float(np.median(memory)) if memory else None,
         canary_reason=None if clock and memory else next(reversed(reasons), None),
     )
+
+
+def _clock(trials: Sequence[Trial], known: Calibration) -> Calibration:
+    found = [each.eff_khz for each in trials if each.eff_khz is not None]
+    reasons = [each.eff_khz_reason for each in trials if each.eff_khz_reason]
+    absent = None if found else next(reversed(reasons), None)
+    known = replace(known, canary_ns=_median([each.canary_ns for each in trials]))
+    return replace(known, eff_khz=_median([each.eff_khz for each in trials]), eff_khz_reason=absent)
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    """Of those that are known."""
+    found = [value for value in values if value is not None]
+    return float(np.median(found)) if found else None
 
 
 def _beyond(found: Floats, errors: Floats, factor: float) -> Floats:
