@@ -239,21 +239,19 @@ def brief_heat(rng: Rng, board: Board) -> None:
 
 
 def firmware(rng: Rng, board: Board) -> None:
-    """Behind the kernel's back."""
-    board.share, board.hidden = float(rng.uniform(0.4, 0.9)), True
+    """Behind the kernel's back, and too briefly for the mean clock."""
     bit = int(rng.integers(1, 4))
     told = int(rng.choice([1 << bit, 1 << bit | 1 << bit + 16, 1 << bit + 16]))
     board.put(board.tree.matching(FIRMWARE)[0], f"{told:x}")
 
 
 def over_current(rng: Rng, board: Board) -> None:
-    board.share, board.hidden = float(rng.uniform(0.25, 0.9)), True
+    """So brief that only its counter tells."""
     board.more(str(rng.choice(list(hwmon.over_current(board.tree)))), int(rng.integers(1, 50)))
 
 
 def counted(rng: Rng, board: Board) -> None:
-    """Intel's own counters."""
-    board.share, board.hidden = float(rng.uniform(0.5, 0.9)), True
+    """Intel's own counters, as brief."""
     board.more(str(rng.choice(_intel(board, f"cpu{rng.choice(board.cpus)}"))), int(rng.integers(1, 90)))
 
 
@@ -262,8 +260,8 @@ def _intel(board: Board, cpu: str) -> list[str]:
 
 
 def unplugged(rng: Rng, board: Board) -> None:
-    """Old kernels take whole cores away."""
-    board.share = float(rng.uniform(0.5, 0.9))
+    """Old kernels take whole cores away; only a board whose clock nobody can set needs to show it in its clock too."""
+    board.share = 1.0 if board.policies else float(rng.uniform(0.5, 0.9))
     board.put(f"{CPU}/online", f"0-{max(board.cpus) - 1}")
 
 

@@ -256,6 +256,8 @@ def main(root: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a board keeps dozens of files open
+    with suppress(OSError):  # an ordinary user may not: its stops come late where the machine is busy
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
     run(Places(root), ready)
 
 

@@ -49,18 +49,18 @@ def changed(readings: Readings) -> set[str]:
 
 
 def off_plan(readings: Readings) -> str | None:
-    """What read otherwise than it was set at the start or the end of the slot, in words."""
-    rows = _rows(readings, "knobs") if pinned(readings) else ()
+    """What read otherwise at the start or the end of the slot than right after it was set, in words."""
     for name, short in (
         ("scaling_governor", "governor"),
         ("scaling_min_freq", "freq_min_khz"),
         (HIGHEST, "freq_max_khz"),
     ):
-        wanted = {str(row.get("wanted")) for row in rows if _path(row)[-1] == name}
-        told = {when: readings.facts.get(f"{short}_{when}") for when in ("start", "end")}
-        for when, seen in told.items():
-            if wanted and seen is not None and str(seen) not in wanted:
-                return f"{name} was {seen} at the {when} of the slot, not {' or '.join(sorted(wanted))}"
+        rows = [row for row in _rows(readings, "knobs") if _path(row)[-1] == name] if pinned(readings) else ()
+        stood = {str(row.get("readback") or row.get("wanted")) for row in rows}
+        for when in ("start", "end"):
+            seen = readings.facts.get(f"{short}_{when}")
+            if stood and seen is not None and not stood & set(str(seen).split("+")):  # several policies may differ
+                return f"{name} was {seen} at the {when} of the slot, not {' or '.join(sorted(stood))}"
     return None
 
 

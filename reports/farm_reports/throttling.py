@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from farm_reports.clocks import below, changed, pinned, slower, slower_text
-from farm_reports.readings import CANARY, CLOCK, Readings, slowed
+from farm_reports.clocks import below, changed, eff_khz, pinned, slower, slower_text
+from farm_reports.readings import CANARY, CLOCK, Readings, canary_limit, canary_ns, slowed
 from farm_reports.tables import Calibration, Json
 
 UNKNOWN = Calibration()
@@ -43,6 +43,17 @@ def slow(readings: Readings, known: Calibration, least: float = SLOW) -> str | N
     """By how much the measured clock lies below the calibrated one, in words; not where somebody set another one."""
     share = slower(readings, known)
     return slower_text(readings, known) if share and share > least and not changed(readings) else None
+
+
+def sluggish(readings: Readings, known: Calibration) -> str | None:
+    """The same of a slot to which the calibration applies, by the canary where nobody counted cycles: it meets neighbours."""
+    took = canary_ns(readings)
+    if eff_khz(readings) is not None or not known.canary_ns or took is None:
+        return None
+    longer = took / known.canary_ns - 1
+    if longer <= canary_limit(CLOCK, known) or changed(readings):
+        return None
+    return f"the same calculation took {longer:.1%} longer than when the board was calibrated"
 
 
 def watched(readings: Readings) -> bool:

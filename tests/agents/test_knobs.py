@@ -1,6 +1,7 @@
 """Which clock a pin means, what is written for it and in which order: pure."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -179,9 +180,7 @@ def test_the_cycles_must_be_of_a_clock_that_was_set() -> None:
 
 
 def test_a_knob_that_is_gone_at_the_end_is_told() -> None:
-    rows = [
-        {"path": "sys/x/policy4/scaling_max_freq", "error": None},
-        {"path": "sys/x/policy4/scaling_governor", "error": "ENOENT"},
-    ]
-    assert knobs.lost(rows[:1]) is None
-    assert knobs.lost(rows) == "ENOENT scaling_governor of policy4 when it was to be given back"
+    high: dict[str, Any] = {"path": "sys/x/policy4/scaling_max_freq", "error": None}
+    assert knobs.lost([high]) is None
+    gone = {"path": "sys/x/policy4/scaling_governor", "error": "ENOENT"}
+    assert knobs.lost([high, gone]) == "ENOENT scaling_governor of policy4 when it was to be given back"

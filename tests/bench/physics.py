@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.figures import Figure, exactly, middle, spread
+from bench.figures import exactly, middle, spread
 from bench.rows import Row, at_most, measured
 from farm_lab import background, lab, quota, tree, usage
 from farm_lab.places import Places
+from farm_lab.state import State
 from lab_support import at, options, spinning, wait_for
 
 SETTLED_S = 5.0  # of a closed loop that looks twice a second
@@ -48,19 +49,23 @@ def _shares(folder: Path, way: str, rounds: int) -> list[Row]:
     place = at(folder)
     try:
         known = lab.up(place, 1, options(physics=True, exact=True, time_scale=0.1, slow_down=way))
-        with spinning(place, known) as pid:
-            _go_first(pid, *(process.pid for process in background.running("weather", place.root)))
-            return [_row(place, way, khz, _windows(place, khz, pid, rounds)) for khz in CLOCKS]
+        return [_row(way, khz, _at(place, known, khz, rounds)) for khz in CLOCKS]
     finally:
         lab.down(place)
 
 
-def _row(place: Places, way: str, khz: int, shares: Sequence[float]) -> Row:
+def _row(way: str, khz: int, shares: Sequence[float]) -> Row:
     wanted = khz / CLOCKS[0]
     off = [100 * abs(share / wanted - 1) for share in shares]
-    found = exactly(float(np.median(off)), spread(shares, "of a CPU", 3))
     name = f"slow-down by {way} at {khz / 1e6:g} GHz, CPU time off {wanted:.3g}"
-    return measured(name, Figure(found.value, min(off), max(off), found.note), "%", at_most(WITHIN))
+    figure = exactly(float(np.median(off)), spread(shares, "of a CPU", 3))
+    return measured(name, figure, "%", at_most(WITHIN))
+
+
+def _at(place: Places, known: State, khz: int, rounds: int) -> list[float]:
+    with spinning(place, known) as pid:
+        _go_first(pid, *(process.pid for process in background.running("weather", place.root)))
+        return _windows(place, khz, pid, rounds)
 
 
 def _windows(place: Places, khz: int, pid: int, rounds: int) -> list[float]:

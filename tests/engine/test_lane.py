@@ -113,8 +113,8 @@ def test_a_later_launch_is_told_where_its_block_began(tmp_path: Path) -> None:
     with world_of(farm) as world:
         drained(world)
     told = {(row.block, row.position): row.facts["start"] for row in farm.rows(phase=3)}
-    anywhere = {"low_mc": None, "high_mc": None, "cooling": False}
-    within = {"low_mc": 40_000, "high_mc": 50_000, "cooling": False}
+    anywhere = {"low_mc": None, "high_mc": None, "cooling": False, "eff_khz": None, "canary_ns": None}
+    within = {**anywhere, "low_mc": 40_000, "high_mc": 50_000}
     assert told == {(3, 0): anywhere, (3, 1): within, (4, 0): anywhere, (4, 1): within}
     assert [row.facts["start"] for row in farm.rows(phase=0)] == [anywhere] * 3
 

@@ -61,7 +61,7 @@ def test_a_clock_that_lies_shows_the_old_one_and_runs_slower(heated: Places) -> 
     wait_for(lambda: sky(heated, "vb001").get("speed") == 1.0, "its highest clock again")
 
 
-def test_a_board_that_is_too_hot_switches_itself_off_and_has_cooled_when_it_boots(where: Places) -> None:
+def test_a_board_that_is_too_hot_switches_itself_off_cools_and_boots_again(where: Places) -> None:
     hot = options(physics=True, exact=True, critical=True, time_scale=60.0, profile="orin-nano", slow_down="stops")
     known = lab.up(where, 1, hot)
     faults.strike(where, "vb001", "heat")
@@ -74,7 +74,7 @@ def test_a_board_that_is_too_hot_switches_itself_off_and_has_cooled_when_it_boot
     wait_for(lambda: sky(where, "vb001")["t_c"] < 60, "a board that cools without power, below what it has idle")
     faults.cure(where, "vb001", "heal")
     assert lab.status(where)[1] == {"vb001": True}
-    assert sky(where, "vb001")["t_c"] < 60
+    wait_for(lambda: 45 < sky(where, "vb001").get("t_c", 0) < 52, "what it has idle in a cool room")
 
 
 @pytest.mark.parametrize("fault", sorted(climate.FAULTS))

@@ -18,7 +18,7 @@ from farm_reports.tables import Calibration
 from noise import Rng, generator
 from noise_readings import quiet
 from plan_support import part_of, row
-from slots_support import FAULTS, Board, Facts, Scripted, at_once, history, replayed, slot, wander
+from slots_support import CANARY_NS, FAULTS, Board, Facts, Scripted, at_once, history, replayed, silent, slot, wander
 from tables_support import launch, tables
 
 BOARDS = sorted(set(profiles.names()) - set(profiles.SIMULATED))
@@ -135,6 +135,15 @@ def test_every_fault_that_a_board_can_have_is_found_under_its_name(boards: Board
 @pytest.mark.parametrize("name", USUAL)
 def test_nothing_is_said_of_slots_in_which_nothing_happened(boards: Boards, name: str) -> None:
     assert accused(generator(72), boards(name), 4) == []
+
+
+@pytest.mark.parametrize("name", ["pi5", "vim3"])
+def test_where_cycles_may_not_be_counted_the_canary_finds_what_nothing_tells(boards: Boards, name: str) -> None:
+    board, rng = boards(name), generator(75)
+    calibration = dataclasses.replace(known(board), canary_ns=float(CANARY_NS))
+    clean, slow = slot(rng, board, counted=False), slot(rng, board, silent, counted=False)
+    assert named(cause(rng, (slow, slow), calibration)) == ("THROTTLED", True)
+    assert cause(rng, (clean, clean), calibration) is None
 
 
 @pytest.mark.long

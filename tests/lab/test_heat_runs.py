@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -34,10 +35,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterable[tuple[Desk, Said, 
         desk = Desk(folder)
         with desk.start("run", *models, "--inventory", inventory, "--preset", "quick", "--json") as run:
             try:
-                after_a_launch(desk, "vb001", lambda: faults.strike(place, "vb001", "heat"))
-                after_a_launch(desk, "vb002", lambda: faults.strike(place, "vb002", "clock-lie"))
-                after_a_launch(desk, "vb002", lambda: faults.cure(place, "vb002", "heal"))
-                after_a_launch(desk, "vb001", lambda: faults.cure(place, "vb001", "heal"))
+                for name, fault in (("vb001", "heat"), ("vb002", "clock-lie")):
+                    after_a_launch(desk, name, partial(faults.strike, place, name, fault))
+                    after_a_launch(desk, name, partial(faults.cure, place, name, "heal"))
                 yield desk, heard(run), place
             finally:
                 run.kill()

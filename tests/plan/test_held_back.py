@@ -109,6 +109,31 @@ def test_interference_there_is_noted_where_the_board_only_notes_it_and_heat_is_n
     assert name(COOLED, COOLED, known=CALIBRATED, note=True) == "THROTTLED"
 
 
+def test_where_nobody_counts_cycles_the_canary_stands_for_the_clock_unless_neighbours_are_known() -> None:
+    known = dataclasses.replace(KNOWN, canary_ns=10_000.0)
+    slow, fair = ({**UNCOUNTED, **canary(took_ns)} for took_ns in (10_210, 10_190))
+    assert name(slow, slow, known=known) == "THROTTLED"
+    assert name(fair, fair, known=known) is None
+    assert name(slow, slow, known=dataclasses.replace(known, clock_sd=0.01)) is None
+    assert name(canary(10_210), canary(10_210), known=known) is None, "cycles were counted"
+    assert name(slow, slow, known=dataclasses.replace(known, floor=None)) is None
+    assert name(slow, slow, known=known, note=True) is None
+    found = cause(slow, slow, known=known)
+    assert found is not None
+    assert found.text == "v00: the same calculation took 2.1% longer than when the board was calibrated."
+
+
+def test_a_limit_that_never_took_the_value_is_no_change_and_neither_is_a_policy_without_the_governor() -> None:
+    loose = pin(strategy="userspace")
+    for knob in loose["pin"]["knobs"]:
+        knob["readback"] = {"scaling_max_freq": "2400000"}.get(knob["path"].rpartition("/")[2], knob["readback"])
+    assert cause({}, {**loose, "freq_max_khz_start": 2_400_000, "freq_max_khz_end": 2_400_000}) is None
+    mixed = {f"governor_{when}": "performance+schedutil" for when in ("start", "end")}
+    assert cause(mixed, mixed) is None
+    gone = {f"governor_{when}": "ondemand+schedutil" for when in ("start", "end")}
+    assert cause(gone, gone, known=CALIBRATED) is not None
+
+
 def test_the_evidence_is_told() -> None:
     found = cause({}, SLIGHT, known=CALIBRATED)
     assert found is not None

@@ -83,6 +83,7 @@ def _causes(block: Block) -> Iterator[Cause]:
     yield from _disturbed_apart(block)
     yield from _governed_otherwise(block)
     yield from _set_otherwise(block)
+    yield from _sluggish(block)
     yield from _devices_apart(block)
     yield from _clocks_apart(block)
     yield from _canaries_apart(block)
@@ -163,6 +164,12 @@ def _set_otherwise(block: Block) -> Iterator[Cause]:
     for arm in block.strict:
         if told := clocks.away(arm.said):
             yield Cause(Name.CLOCK_CHANGED, f"{arm.variant}: {told}.")
+
+
+def _sluggish(block: Block) -> Iterator[Cause]:
+    for arm in block.strict:
+        if told := throttling.sluggish(arm.said, block.calibration):
+            yield Cause(Name.THROTTLED, f"{arm.variant}: {told}.", block.drop)
 
 
 def _off_plan(said: Readings, known: Calibration) -> str | None:

@@ -33,7 +33,7 @@ def figures(evidence: Evidence, absent: str) -> dict[str, Any]:
 
 
 def millijoules(evidence: Evidence, name: str = GROSS) -> dict[int, float]:
-    """MJ of an inference by block, of the launches that were measured at one and the same place."""
+    """Millijoules of an inference by block, of the launches that were measured at one and the same place."""
     place = _place(evidence)
     return {
         block: found / launch.n / UJ_PER_MJ
