@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 
 from farm_orchestrator import broker, bundle, digest, plan, store
 from farm_orchestrator.engine import Engine, EngineSettings
+from farm_orchestrator.lane import drain
 from farm_orchestrator.model import FLOOR, Feeds, Json, LaunchRow, Limits, Part, Point, Recipe, State, Variant
 from farm_orchestrator.reconcile import reconcile
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, Store
@@ -325,3 +326,20 @@ def world_of(farm: Farm, *, ttl_s: float = 60.0, beat_s: float = 0.1, **fields: 
             }
         )
     watchdog.close()
+
+
+def drained(world: World) -> list[str]:
+    """Boards that the lane asked to be drained again."""
+    kicked: list[str] = []
+    drain("b0", world, kicked.append)
+    return kicked
+
+
+def lost(farm: Farm) -> LaunchRow:
+    rows = farm.rows(state=State.LOST)
+    assert len(rows) == 1, [(row.state, row.outcome) for row in farm.rows()]
+    return rows[0]
+
+
+def view(farm: Farm) -> store.BoardView:
+    return store.snapshot(farm.store, RUN).boards[0]

@@ -130,7 +130,7 @@ def at_once() -> Iterator[None]:
 def slot(rng: Rng, board: Board, fault: Fault | None = None, *, wanted: str = "max", counted: bool = True) -> Facts:
     """The facts of a launch with what its agent finds. `counted`: it may count its cycles."""
     board.remember()
-    pinning = pin.Pinning(board.tree, str(board.base))
+    pinning = pin.Pinning(board.tree, str(board.base), lambda: None)
     pinning.link = Near(Desk(Tree(str(board.root)), pin.journal(str(board.base))))
     board.held = wanted != "stock"
     if board.held:

@@ -4,7 +4,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 from farm_agents import cpufreq, devfreq, firmware, thermal
 from farm_agents.fact import told
-from farm_agents.sysfs import Sysfs
+from farm_agents.sysfs import Sysfs, apart
 from farm_agents.wire import Json
 
 COOLING = "cooling_state_max"
@@ -53,7 +53,9 @@ def readings(tree: Sysfs, t_ns: int) -> List[Json]:
     clocks = [
         (policy + ".cur", cpufreq.khz(tree, policy, "scaling_cur_freq"), "kHz") for policy in cpufreq.policies(tree)
     ]
-    zones = [("zone." + zone.kind, zone.temp_mc, "mC") for zone in thermal.zones(tree)]
+    found = thermal.zones(tree)
+    names = apart([("zone." + zone.kind, zone.name) for zone in found])
+    zones = [(name, zone.temp_mc, "mC") for name, zone in zip(names, found)]
     return [_reading(t_ns, *one) for one in (*clocks, *zones)]
 
 

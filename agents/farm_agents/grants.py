@@ -15,6 +15,7 @@ OF_CPU = re.compile("(" + CPUFREQ + "/policy[0-9]{1,4})/(scaling_(?:governor|min
 OF_DEVICE = re.compile("(" + DEVFREQ + r"/([A-Za-z0-9._:@+,#~=-]{1,64}))/(governor|min_freq|max_freq)")
 LISTS = {"scaling_governor": "scaling_available_governors", "governor": "available_governors"}
 VALUE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+CLOCK = re.compile(r"[0-9]{1,18}")
 UNSUPPORTED = "<unsupported>"  # a speed that is set reads so under every governor but one, and goes with that
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 COOLERS = "sys/class/thermal"
@@ -47,7 +48,7 @@ class Tree:
 
     def write(self, name: str, value: str) -> None:
         """Raises OSError. A plain file is padded before it is cut, so that nobody ever reads it empty or torn."""
-        fd = os.open(self.path(name), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(self.path(name), os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             found = os.fstat(fd)
             if not found.st_mode & 0o222:  # a knob that nobody may write is closed to root too
@@ -82,8 +83,13 @@ class Tree:
         return next(iter(self.words(BOOT_ID) or Tree("/").words(BOOT_ID)), None)
 
     def _bytes(self, name: str) -> bytes:
-        with open(self.path(name), "rb") as file:
-            return file.read(65536)
+        with open(self.path(name), "rb", opener=_at_once) as file:
+            return file.read(65536) or b""
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A FIFO in the way must not hold up the giving back of the others."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def knob_of(tree: Tree, name: Any) -> Tuple[str, str]:
@@ -113,29 +119,39 @@ def check_value(tree: Tree, name: Any, value: Any) -> None:
     if file in LISTS:
         known = value in tree.words(folder + "/" + LISTS[file])
     else:
-        known = value.isdigit() and _runs_at(tree, folder, int(value))
+        known = _runs_at(tree, folder, clock_of(value))
     if not known:
         raise Refused("{} does not know {}".format(name, value))
 
 
-def _runs_at(tree: Tree, folder: str, clock: int) -> bool:
+def clock_of(text: str) -> Optional[int]:
+    return int(text) if CLOCK.fullmatch(text) else None
+
+
+def _runs_at(tree: Tree, folder: str, clock: Optional[int]) -> bool:
     """In kHz of a policy, in Hz of a device."""
     kinds = ("/scaling_available_frequencies", "/scaling_boost_frequencies", "/available_frequencies")
     steps = [word for kind in kinds for word in tree.words(folder + kind)]
-    low, high = (tree.words(folder + "/cpuinfo_" + end + "_freq") for end in ("min", "max"))
+    low, high = (clock_of(" ".join(tree.words(folder + "/cpuinfo_" + end + "_freq"))) for end in ("min", "max"))
     if steps:
         return str(clock) in steps
-    return bool(low and high) and int(low[0]) <= clock <= int(high[0])
+    return clock is not None and low is not None and high is not None and low <= clock <= high
 
 
 def tunables(tree: Tree, folder: str, governor: str) -> Json:
     """What a governor was tuned to: the kernel forgets it when another one takes over."""
-    place = "{}/{}".format(folder, governor)
+    place = tuned_in(tree, folder, governor)
     found: Json = {}
     with suppress(OSError):
         for name in os.listdir(tree.path(place)) if VALUE.fullmatch(governor) else []:
             found[name] = " ".join(tree.words(place + "/" + name))
     return found
+
+
+def tuned_in(tree: Tree, folder: str, governor: str) -> str:
+    """Most drivers keep one folder for all policies together, some one in each policy."""
+    own = "{}/{}".format(folder, governor)
+    return own if os.path.isdir(tree.path(own)) else "{}/{}".format(os.path.dirname(folder), governor)
 
 
 def errno_name(error: OSError) -> str:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-from farm_agents.sysfs import Sysfs
+from farm_agents.sysfs import Sysfs, short
 
 FOLDER = "sys/class/hwmon"
 PROMISES = re.compile(r"(tcpm|ucsi)[_-]source[_-]psy|qcom[_-]battmgr")
@@ -40,7 +40,7 @@ def _chip(tree: Sysfs, number: str) -> Chip:
 def _device(path: str) -> str:
     """The name of what the chip sits on: i2c-1/1-0040/hwmon/hwmon3 gives 1-0040."""
     above = posixpath.dirname(path)
-    return posixpath.basename(posixpath.dirname(above) if above.endswith("/hwmon") else above)
+    return short(posixpath.basename(posixpath.dirname(above) if above.endswith("/hwmon") else above))
 
 
 def package_mc(tree: Sysfs) -> Optional[int]:

@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from farm_agents.cpufreq import POLICIES, Policy
 from farm_agents.devfreq import DEVICES, Devfreq
+from farm_agents.sysfs import integer
 from farm_agents.wire import Json
 
 STOCK = "stock"
@@ -152,9 +153,8 @@ def missed(plan: Plan, rows: Sequence[Json]) -> Optional[str]:
 
 
 def _leaves_room(path: str, readback: str, khz: int) -> bool:
-    if not readback.isdigit():
-        return False
-    return int(readback) <= khz if path.endswith("min_freq") else int(readback) >= khz
+    told = integer(readback)
+    return told is not None and (told <= khz if path.endswith("min_freq") else told >= khz)
 
 
 def changed(rows: Sequence[Json]) -> List[Json]:

@@ -8,7 +8,7 @@ from farm_agents.fact import told
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Json
 
-KB_LINE = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
+KB_LINE = re.compile(r"^(\w+):\s+([0-9]{1,15}) kB$", re.MULTILINE)
 STATUS = "/proc/self/status"
 ROLLUP = "/proc/self/smaps_rollup"
 NO_PROC = "this system has no /proc/self/status"
@@ -41,11 +41,7 @@ def _field(path: str, name: str) -> Optional[int]:
 
 def _fields(path: str) -> Dict[str, int]:
     """The fields of kB lines (status, meminfo, smaps_rollup) in bytes; none where the file cannot be read."""
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return {name: int(size) * 1024 for name, size in KB_LINE.findall(file.read())}
-    except OSError:
-        return {}
+    return {name: int(size) * 1024 for name, size in KB_LINE.findall(Sysfs().text(os.path.abspath(path)) or "")}
 
 
 def meminfo_bytes(sysfs: Sysfs, name: str) -> Optional[int]:

@@ -13,7 +13,7 @@ from farm_agents import cpufreq, devfreq, family, knobs, rivals, tune
 from farm_agents.cpufreq import Policy
 from farm_agents.devfreq import Devfreq
 from farm_agents.knobs import Unpinnable
-from farm_agents.link import ANSWER_S, Declined, Link, NoLease, child
+from farm_agents.link import ANSWER_S, Beat, Declined, Link, NoLease, child
 from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Done, Failed, Json
 
@@ -30,9 +30,10 @@ PROGRAM = "usr/local/libexec/farm-tune"
 class Pinning:
     """The clocks of one launch at a time, over a connection that stays for the next one."""
 
-    def __init__(self, tree: Sysfs, base: str) -> None:
+    def __init__(self, tree: Sysfs, base: str, beat: Beat) -> None:
         self.tree = tree
         self.base = base
+        self.beat = beat
         self.link: Optional[Link] = None
         self.way: Callable[[], Link] = self._direct
         self.targets: Dict[Policy, int] = {}
@@ -191,29 +192,31 @@ class Pinning:
             raise NoLease("")
         line = socket.socket(socket.AF_UNIX)
         try:
+            line.settimeout(ANSWER_S)  # nobody may be there to take it
             line.connect(path)
+            line.settimeout(None)
         except OSError as error:
             line.close()
-            raise NoLease("{}: {}".format(path, error.strerror)) from error
+            raise NoLease("{}: {}".format(path, error.strerror or error)) from error
 
         def end() -> str:
             line.close()
             return ""
 
-        return Link(line.fileno(), line.fileno(), end)
+        return Link(line.fileno(), line.fileno(), end, self.beat)
 
     def _direct(self) -> Link:
         """This agent itself, in a process that outlives it by as long as the giving back takes."""
         shut = knobs.closed(list(self.targets))
         if shut is not None:
             raise NoLease(shut)
-        return child(own_tune(self.tree, self.base))
+        return child(own_tune(self.tree, self.base), self.beat)
 
     def _sudo(self) -> Link:
         program = self.tree.path(PROGRAM)
         if not os.path.exists(program):
             raise NoLease("")
-        return child(["sudo", "-n", program])
+        return child(["sudo", "-n", program], self.beat)
 
 
 def shown(rows: Sequence[Json]) -> List[Json]:

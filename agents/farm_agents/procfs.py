@@ -4,16 +4,16 @@ import os
 import re
 from typing import Dict, List, Optional, Sequence
 
-from farm_agents.sysfs import Sysfs
+from farm_agents.sysfs import Sysfs, integer
 
 PRESSURE = "proc/pressure/cpu"
 STAT = "proc/stat"
 VMSTAT = "proc/vmstat"
 SWAPS = "proc/swaps"
-WAITED = re.compile(r"^some .*\btotal=(\d+)", re.MULTILINE)
-SWAPPED_IN = re.compile(r"^pswpin (\d+)", re.MULTILINE)
-SWAPPED_OUT = re.compile(r"^pswpout (\d+)", re.MULTILINE)
-CPU_LINE = re.compile(r"^cpu(\d+)((?: +\d+)+)", re.MULTILINE)
+WAITED = re.compile(r"^some .*\btotal=([0-9]{1,18})\b", re.MULTILINE)
+SWAPPED_IN = re.compile(r"^pswpin ([0-9]{1,18})\b", re.MULTILINE)
+SWAPPED_OUT = re.compile(r"^pswpout ([0-9]{1,18})\b", re.MULTILINE)
+CPU_LINE = re.compile(r"^cpu([0-9]{1,9})((?: +[0-9]{1,18}\b)+)", re.MULTILINE)
 IDLE, IOWAIT, STEAL = 3, 4, 7
 
 
@@ -39,7 +39,8 @@ def swap_out_pages(tree: Sysfs) -> Optional[int]:
 def swaps(tree: Sysfs) -> Dict[str, int]:
     """Bytes of each device or file that pages are swapped to; a Jetson has six of compressed memory."""
     rows = [line.split() for line in text(tree, SWAPS).splitlines()[1:]]
-    return {row[0]: int(row[2]) * 1024 for row in rows if len(row) > 2 and row[2].isdigit()}
+    sizes_kb = {row[0]: integer(row[2]) for row in rows if len(row) > 2}
+    return {name: size_kb * 1024 for name, size_kb in sizes_kb.items() if size_kb is not None}
 
 
 def busy_ns(tree: Sysfs, cpus: Sequence[int]) -> Optional[int]:

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from farm_agents import board
 from farm_agents.family import Family, Place
 from farm_agents.hwmon import Chip
-from farm_agents.sysfs import Sysfs
+from farm_agents.sysfs import Sysfs, integer
 
 IIO = "sys/bus/i2c/drivers/ina3221x"
 POWERCAP = "sys/class/powercap"
@@ -158,7 +158,7 @@ def _why_not(tree: Sysfs, file: str) -> Optional[str]:
     name = os.path.basename(file)
     if error is not None:
         return "{} {}".format(error, name)
-    return None if re.match(r"-?[0-9]{1,18}\Z", text or "") else "{} is no number".format(name)
+    return None if integer(text) is not None else "{} is no number".format(name)
 
 
 def _placed(rail: Rail, known: Family) -> Rail:

@@ -5,9 +5,9 @@ import select
 import sys
 import time
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from typing import List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 from farm_agents import (
     board,
@@ -87,7 +87,7 @@ class Agent:
         self.writer = writer
         self.log = log
         self.verdicts = Verdicts()
-        self.pinning = Pinning(opened.tree, opened.where.base)
+        self.pinning = Pinning(opened.tree, opened.where.base, lambda: self._beat(time.monotonic()))
         self.capacities = cores.capacities(opened.tree, opened.allowed)
         self.laid: "dict[str, Layout]" = {}
         self.settling: Optional[Settling] = None
@@ -254,14 +254,23 @@ class Agent:
             return
         self.writer.send(Stage(work.launch, "pin", time.perf_counter_ns()))
         cpus, lease_s = self._measured(work.point.cpus), work.deadline_s + LEASE_MORE_S
-        self.pinning.hold(work.point.pin, cpus, lease_s, work.start.canary_ns)
+        with self._beating():
+            self.pinning.hold(work.point.pin, cpus, lease_s, work.start.canary_ns)
 
     def _unpin(self, launch: str, told: Json) -> Json:
         """The fact `pin` of a launch that wanted one, its knobs given back; `told`: the other facts."""
         if not self.pinning.fact:
             return {}
         self.writer.send(Stage(launch, "restore", time.perf_counter_ns()))
-        return {"pin": self.pinning.give_back(told)}
+        with self._beating():
+            return {"pin": self.pinning.give_back(told)}
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Beats are due while farm-tune is waited for: the orchestrator takes a silent agent for lost."""
+        self.next_beat = time.monotonic() + BEAT_AGENT_S
+        yield
+        self.next_beat = float("inf")
 
     def _spawn(self, arrival: Arrival, settled: Json) -> None:
         work = arrival.work

@@ -28,8 +28,8 @@ class Sysfs:
 
     def content(self, name: str) -> bytes:
         """Raises OSError: a sensor that is switched off fails to read."""
-        with open(self.path(name), "rb") as file:
-            return file.read(FILE_LIMIT)
+        with open(self.path(name), "rb", opener=_at_once) as file:
+            return file.read(FILE_LIMIT) or b""
 
     def read(self, name: str) -> Tuple[Optional[str], Optional[str]]:
         """The stripped text of a file and no error, or no text and the name of the error."""
@@ -88,6 +88,11 @@ class Sysfs:
     def real(self, name: str) -> str:
         """The path below the root without links."""
         return os.path.relpath(os.path.realpath(self.path(name)), os.path.realpath(self.root))
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A FIFO in the way must not hold anybody up."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _named(error: OSError) -> str:

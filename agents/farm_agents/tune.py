@@ -12,7 +12,19 @@ import sys
 import time
 from typing import Any, List, NoReturn, Optional, Sequence
 
-from farm_agents.grants import LIMITS, UNSUPPORTED, Json, Refused, Tree, check_value, errno_name, knob_of, tunables
+from farm_agents.grants import (
+    LIMITS,
+    UNSUPPORTED,
+    Json,
+    Refused,
+    Tree,
+    check_value,
+    clock_of,
+    errno_name,
+    knob_of,
+    tunables,
+    tuned_in,
+)
 from farm_agents.guardian import Guardian, on_signals
 from farm_agents.ledger import Journal
 
@@ -20,7 +32,7 @@ JOURNAL = "/var/lib/farm-agent/lease.json"
 LINE_LIMIT = 1 << 16
 WRITES_MOST = 512
 LEASE_MOST_S = 6 * 3600.0
-GOVERNOR = "scaling_governor"
+GOVERNOR, SPEED = "scaling_governor", "scaling_setspeed"
 
 
 def main(words: Sequence[str]) -> int:
@@ -171,7 +183,10 @@ class Desk:
         if file == LIMITS[1] and self.tree.cooled():
             most = self.tree.words(folder + "/cpuinfo_max_freq")
             return {"orig": most[0] if most else orig, "orig_inferred": True}
-        return {"orig": orig, **({"tunables": tunables(self.tree, folder, orig)} if file == GOVERNOR else {})}
+        if file != GOVERNOR:
+            return {"orig": orig}
+        speed = " ".join(self.tree.words(folder + "/" + SPEED))  # the one governor that has one forgets it as well
+        return {"orig": orig, "tunables": tunables(self.tree, folder, orig), "speed": speed}
 
     def _journal(self) -> None:
         head = {"boot_id": self.tree.boot_id(), "lease": self.lease, "until": self.until}
@@ -210,13 +225,17 @@ class Desk:
         """Whether neither this program nor heat wrote what stands there now; unread since the write, it is ours."""
         if knob.get("readback") is None or now == knob["readback"]:
             return False
-        sunk = file in LIMITS and now.isdigit() and knob["readback"].isdigit() and int(now) < int(knob["readback"])
+        seen, told = clock_of(now), clock_of(knob["readback"])
+        sunk = file in LIMITS and seen is not None and told is not None and seen < told
         return not (sunk and self.tree.cooled())
 
     def _write_back(self, folder: str, knob: Json) -> None:
         self.tree.write(knob["path"], knob["orig"])
         for name, value in knob.get("tunables", {}).items():  # the kernel may refuse one that it told
-            self.tree.set("{}/{}/{}".format(folder, knob["orig"], os.path.basename(name)), str(value))
+            place = tuned_in(self.tree, folder, knob["orig"])
+            self.tree.set("{}/{}".format(place, os.path.basename(name)), str(value))
+        if clock_of(str(knob.get("speed"))) is not None:
+            self.tree.set(folder + "/" + SPEED, knob["speed"])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ HOT_C = 45.0
 CLOGGED = 1.5  # times the heat resistance
 FANS = "sys/class/hwmon/hwmon*/fan*_input"
 UNTOUCHED: Json = {"texts": {}, "wrote": {}}
-CLOCKS = "sys/devices/system/cpu/cpufreq/policy*/scaling_max_freq"
 
 
 def suffered(hardware: Hardware, faults: Mapping[str, Mapping[str, Any]]) -> Hardware:
@@ -50,7 +49,7 @@ def _held(victim: Victim, argument: str | None) -> Json:
     _physical(victim)
     if argument is not None:
         return {"khz": int(number(argument, 0.0, "kHz")), **UNTOUCHED}
-    found = senses.files(victim, CLOCKS, "no clock that could be told wrong")
+    found = senses.files(victim, senses.LIMITS, "no clock that could be told wrong")
     return {"khz": max(senses.middle(file.parent) for file in found), **UNTOUCHED}
 
 

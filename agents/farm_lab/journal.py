@@ -40,7 +40,7 @@ def lines(places: Places) -> list[Json]:
         text = places.journal.read_text("utf-8")
     except OSError:
         return []
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
+    return [found for line in text.splitlines() if (found := _whole(line))]
 
 
 def standing(places: Places, board: str | None = None) -> tuple[Standing, ...]:
@@ -54,11 +54,21 @@ def standing(places: Places, board: str | None = None) -> tuple[Standing, ...]:
     return tuple(fault for fault in found.values() if board in {None, fault.board})
 
 
-def _write(places: Places, line: Json) -> None:
-    """In one write, and on the disk before the fault is done."""
-    file = os.open(places.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def _whole(line: str) -> Json | None:
     try:
-        os.write(file, json.dumps(line).encode() + b"\n")
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _write(places: Places, line: Json) -> None:
+    """In one write, and on the disk before the fault is done; what a torn line left does not swallow it."""
+    file = os.open(places.journal, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(file).st_size
+        torn = size and os.pread(file, 1, size - 1) != b"\n"
+        os.write(file, b"\n" * bool(torn) + json.dumps(line).encode() + b"\n")
         os.fsync(file)
     finally:
         os.close(file)

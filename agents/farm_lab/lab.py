@@ -174,6 +174,7 @@ def _forget_faults(places: Places) -> None:
     for folder in _folders(places.boards):
         BoardPlaces(folder).sshd_faults.unlink(missing_ok=True)
         BoardPlaces(folder).climate.unlink(missing_ok=True)
+        storage.writable(BoardPlaces(folder).base)
         shift.forget(BoardPlaces(folder))
         shutil.rmtree(BoardPlaces(folder).kept_disk, ignore_errors=True)
 

@@ -38,8 +38,15 @@ def _keep_disk(victim: Victim) -> None:
 
 
 def _on(victim: Victim, _: Mapping[str, Any]) -> None:
-    """A board that has lost its memory answers old connections with a reset."""
-    if not victim.runs:
+    """A board that has lost its memory answers old connections with a reset.
+
+    One that still runs was only stopped: what should have ended it was killed, or could not keep its disk.
+    """
+    if victim.runs:
+        with suppress(ProcessLookupError):
+            os.kill(victim.board.process.pid, signal.SIGCONT)
+        shutil.rmtree(victim.here.kept_disk, ignore_errors=True)
+    else:
         lab.boot(victim.places, victim.lab, victim.name)
     if victim.lab.proxy:
         links.reset(victim)

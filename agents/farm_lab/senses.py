@@ -24,7 +24,17 @@ def _sensors(victim: Victim, argument: str | None) -> Json:
         found = files(victim, SENSORS, "no thermal zone that answers; name a file of its tree")
     else:
         found = [_named(victim.here.sysroot.resolve(), victim.name, argument)]
+    _check_whole(victim, found)
     return {"files": [str(file) for file in found], "listener": victim.board.process.pid}
+
+
+def _check_whole(victim: Victim, found: list[Path]) -> None:
+    """What is set aside already must not be written over by what stands in its place."""
+    for fault in victim.standing:
+        if {str(file) for file in found} & set(fault.kept.get("files", ())):
+            raise LabError(
+                f"{victim.name}: its sensors have {fault.fault} already; undo it first: farm lab break {victim.name} heal"
+            )
 
 
 def _named(root: Path, name: str, argument: str) -> Path:

@@ -8,6 +8,7 @@ from farm_inventory.problem import closest
 
 PORTS = {"shelly": 80, "tasmota": 80, "scpi": 5025, "joulescope": 0}
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z0-9]*")
+WITH_PORT = re.compile(r"([^:]+|\[[^\]]*\])(:[0-9]*)?")
 SERIAL = re.compile(r"[A-Za-z0-9-]{1,32}")
 SHAPE = "KIND://HOST[:PORT][?channel=N], e.g. shelly://192.0.2.9; KIND is " + ", ".join(PORTS)
 LOGIN = (
@@ -39,10 +40,10 @@ def meter_address(text: str) -> MeterAddress:
     kind, sign, rest = text.partition("://")
     host = re.split("[/?#]", rest if sign else text)[0]
     if not host or not sign:
-        raise ValueError(f"must be {SHAPE}{_meant(f'shelly://{host}' if host else None)}")
+        raise ValueError(f"must be {SHAPE}{_meant(_near('shelly', host))}")
     if kind not in PORTS:
         near = closest(kind, PORTS) or "shelly"
-        raise ValueError(f"{kind}:// is no kind of meter; it must be {SHAPE}{_meant(f'{near}://{host}')}")
+        raise ValueError(f"{kind}:// is no kind of meter; it must be {SHAPE}{_meant(_near(near, host))}")
     return _address(kind, text)
 
 
@@ -50,8 +51,8 @@ def _address(kind: str, text: str) -> MeterAddress:
     try:
         url = urlsplit(text)
         port = url.port
-    except ValueError as error:
-        raise ValueError(f"is no address of a meter: {error}; it must be {SHAPE}") from None
+    except ValueError:  # whose text repeats what stands there
+        raise ValueError(f"is no address of a meter, or of a port above 65535; it must be {SHAPE}") from None
     if kind == "joulescope":
         return MeterAddress(kind, _serial(url), PORTS[kind])
     host = url.hostname or ""
@@ -78,6 +79,11 @@ def _channel(url: SplitResult) -> int | None:
     if not re.fullmatch("[0-9]{1,2}", found[0][1]):
         raise ValueError(f"the channel must be a number up to {CHANNELS}")
     return int(found[0][1])
+
+
+def _near(kind: str, host: str) -> str | None:
+    """What follows a host's colon and is no port may be a password."""
+    return f"{kind}://{host}" if WITH_PORT.fullmatch(host) else None
 
 
 def _meant(near: str | None) -> str:

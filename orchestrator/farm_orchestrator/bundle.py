@@ -66,12 +66,17 @@ def build(folder: Path) -> Path:
 
 
 def sources() -> dict[str, bytes]:
-    """The package's modules, and what they read, by file name; found without importing one of them."""
+    """The package's modules, and what they read, by file name."""
+    root = package()
+    return {str(path.relative_to(root)): path.read_bytes() for glob in CONTENTS for path in sorted(root.glob(glob))}
+
+
+def package() -> Path:
+    """Its folder, found without importing one of its modules."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise StoreError(f"the package {PACKAGE} is not installed", mend="install benchfarm again")
-    root = Path(spec.submodule_search_locations[0])
-    return {str(path.relative_to(root)): path.read_bytes() for glob in CONTENTS for path in sorted(root.glob(glob))}
+    return Path(spec.submodule_search_locations[0])
 
 
 @functools.cache

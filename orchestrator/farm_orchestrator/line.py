@@ -68,7 +68,7 @@ class Line:
         return f"{takes}; export it with {what} {newest} or older, or update onnxruntime there"
 
     def look_at_clock(self, row: LaunchRow, within_ns: int = 0) -> align.Sync | None:
-        """The board's clock against ours, where a meter needs it for this launch; looked at `within_ns` from now.
+        """The board's clock against ours, where a meter needs it for this launch; one that is `within_ns` old at most will do.
 
         None too where the agent did not tell it: then the line is closed, which the next step over it finds.
         """

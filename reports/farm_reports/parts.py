@@ -80,7 +80,7 @@ class Step(Part):
 
 
 class Optimum(Part):
-    """The clock that takes least; null with `reason` where nobody can tell. `tied`: those that cannot be told apart."""
+    """The clock that takes least, of those that were mostly held; null with `reason` where nobody can tell. `tied`: those that cannot be told apart."""
 
     pin_khz: int | None
     tied: list[int] = []

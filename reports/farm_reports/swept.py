@@ -53,7 +53,7 @@ def found(sweep: Sweep, unit: figures.Clock) -> str:
         return f"{_fastest(sweep, fast, unit)} and takes the least energy ({energy})"
     less = 1 - (least.energy_mj.value or 0.0) / fast.energy_mj.value
     times = least.latency_p50_ms.value / (fast.latency_p50_ms.value or least.latency_p50_ms.value)
-    saved = f"{less * 100:.0f}{figures.GAP}% less than at {clock(fast.pin_khz)}"
+    saved = f"{less * 100:.2g}{figures.GAP}% less than at {clock(fast.pin_khz)}"
     return f"{clock(least.pin_khz)} takes the least energy ({energy}, {saved}) and {times:.1f}{figures.TIMES} the time"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from farm_agents import beside, devfreq, firmware, sysfs, thermal
+from farm_agents.sources import sources
 from farm_agents.sysfs import Sysfs
 
 POLICIES = "sys/devices/system/cpu/cpufreq"
@@ -157,3 +158,14 @@ def test_the_last_cache_is_the_largest_that_a_measured_cpu_reaches(
     own = {folder.format(1, index): f"{text}\n" for index, text in enumerate(sizes)}
     found = tree(tmp_path, **own, **{folder.format(0, 0): "512M\n"})
     assert sysfs.last_level_cache_bytes(found, [1, 2]) == size
+
+
+def test_zones_of_one_kind_are_told_apart_as_the_sampler_does(tmp_path: Path) -> None:
+    for number, temp in enumerate(("41000", "52000")):
+        zone = tmp_path / f"sys/class/thermal/thermal_zone{number}"
+        zone.mkdir(parents=True)
+        (zone / "type").write_text("cpu-thermal")
+        (zone / "temp").write_text(temp)
+    told = {row["source"]: row["value"] for row in beside.readings(Sysfs(str(tmp_path)), 1)}
+    assert told == {"zone.cpu-thermal@thermal_zone0": 41000, "zone.cpu-thermal@thermal_zone1": 52000}
+    assert set(told) <= {source.name for source in sources(Sysfs(str(tmp_path)), [0]).found}

@@ -222,6 +222,26 @@ def test_a_sudo_that_asks_for_a_password_is_named(
     assert pin["reason"] == "EACCES scaling_governor of policy0; farm-tune is gone: sudo: a password is required"
 
 
+def test_a_sudo_that_hangs_is_named_and_the_agent_is_not_silent_meanwhile(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks.close(bench.root)
+    put(bench.root, "usr/local/libexec/farm-tune", "")
+    (tmp_path / "bin").mkdir()
+    parts.script(tmp_path / "bin" / "sudo", "import time\ntime.sleep(12)\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    client = bench.agent()
+    bench.launch(client, "max")
+    bench.go.touch()
+    heard = [wire.decode(client.line())]
+    while not isinstance(heard[-1], wire.Done):
+        heard.append(wire.decode(client.line()))
+    assert "no answer in 4.0 s" in heard[-1].facts["pin"]["reason"]
+    pinned = next(at for at, one in enumerate(heard) if isinstance(one, wire.Stage) and one.stage == "pin")
+    after = [type(one).__name__ for one in heard[pinned + 1 :]]
+    assert after[:4] == ["Beat"] * 4  # of the seconds that it was waited for
+
+
 def test_a_board_without_cpufreq_is_a_board(bench: Bench) -> None:
     shutil.rmtree(bench.root / clocks.CPUFREQ)
     pin = bench.whole("max").done.facts["pin"]

@@ -1,10 +1,11 @@
 """What the board's tree is taken to say, on trees of real boards' shapes."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from farm_agents import beside, board, cores, cpufreq, memory, survey, sysfs, thermal
+from farm_agents import beside, board, cores, cpufreq, memory, procfs, survey, sysfs, thermal
 from farm_agents.sysfs import Sysfs
 
 CPU = "sys/devices/system/cpu"
@@ -141,3 +142,34 @@ def test_the_architecture_is_read_from_the_interpreters_own_header(tmp_path: Pat
     arm.write_bytes(b"\x7fELF\x02\x01" + b"\0" * 12 + b"\xb7\x00")
     assert board.elf_machine(str(arm)) == "64-bit aarch64"
     assert board.elf_machine(str(tmp_path / "absent")) is None
+
+
+def test_a_fifo_and_an_endless_file_in_place_of_a_sensor_hold_nobody_up(tmp_path: Path) -> None:
+    found = tree(tmp_path, **zone(0, "cpu-thermal", "41000\n"))
+    sensor = tmp_path / "sys/class/thermal/thermal_zone0/temp"
+    sensor.unlink()
+    os.mkfifo(sensor)
+    assert thermal.temp_mc(found) is None
+    sensor.unlink()
+    sensor.symlink_to("/dev/zero")
+    assert thermal.temp_mc(found) is None
+
+
+def test_numbers_that_no_kernel_writes_are_none(tmp_path: Path) -> None:
+    many = "9" * 5000
+    swaps = f"Filename Type Size Used\n/dev/a partition {many} 0\n/dev/b partition ² 0\n/dev/c partition 8 0\n"
+    stat = f"cpu0 {many} 0 0 0 0 0 0 0\ncpu1 1 1 1 1 1 1 1 1\n"
+    files = {
+        "proc/meminfo": f"MemTotal: {many} kB\n",
+        "proc/vmstat": f"pswpin {many}\n",
+        "proc/swaps": swaps,
+        "proc/stat": stat,
+    }
+    found = tree(tmp_path, **files)
+    assert memory.meminfo_bytes(found, "MemTotal") is None
+    assert procfs.swap_in_pages(found) is None
+    assert procfs.swaps(found) == {"/dev/c": 8192}
+    assert list(procfs.ticks(found)) == [1]
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "fifo").replace(tmp_path / "proc/meminfo")
+    assert memory.meminfo_bytes(found, "MemTotal") is None

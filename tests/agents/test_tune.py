@@ -163,6 +163,44 @@ def test_what_a_governor_was_tuned_to_comes_back_with_it(root: Path, peer: Peer)
     assert (root / POLICY / "schedutil" / "rate_limit_us").read_text() == "500\n"
 
 
+def test_what_a_governor_was_tuned_to_for_all_policies_comes_back_with_it(root: Path, peer: Peer) -> None:
+    shared = f"{parts.CPUFREQ}/schedutil/up_threshold"
+    put(root, shared, "50")
+    hold(peer)
+    put(root, shared, "95")
+    assert peer.ask("release")["ok"]
+    assert (root / shared).read_text() == "50\n"
+
+
+def test_the_speed_that_somebody_had_set_comes_back_with_its_governor(root: Path, peer: Peer) -> None:
+    put(root, GOVERNOR, "userspace")
+    put(root, f"{POLICY}/scaling_setspeed", "1200000")
+    hold(peer)
+    put(root, f"{POLICY}/scaling_setspeed", "<unsupported>")
+    assert peer.ask("release")["ok"]
+    assert (root / GOVERNOR).read_text() == "userspace\n"
+    assert (root / f"{POLICY}/scaling_setspeed").read_text() == "1200000\n"
+
+
+def test_a_limit_that_tells_nonsense_keeps_nothing_from_the_others(root: Path, peer: Peer) -> None:
+    hold(peer)
+    put(root, HIGH, "²")
+    rows = {row["path"]: row for row in peer.ask("release")["knobs"]}
+    assert rows[HIGH]["seen"] == "²"
+    assert rows[LOW]["restored"]
+    assert rows[GOVERNOR]["restored"]
+
+
+def test_a_knob_that_is_a_fifo_holds_nobody_up(root: Path, peer: Peer) -> None:
+    hold(peer)
+    (root / HIGH).unlink()
+    os.mkfifo(root / HIGH)
+    rows = {row["path"]: row for row in peer.ask("release")["knobs"]}
+    assert not rows[HIGH]["restored"]
+    assert rows[LOW]["restored"]
+    assert rows[GOVERNOR]["restored"]
+
+
 def test_a_policy_that_vanishes_keeps_nothing_from_the_others(root: Path, journal: Path, peer: Peer) -> None:
     hold(peer)
     (root / HIGH).unlink()

@@ -28,7 +28,7 @@ def test_what_a_meter_is_called_says_where_it_is(text: str, meant: MeterAddress)
     ("shelly://plug/rpc", "a meter has no path", "shelly://plug"),
     ("shelly://plug?chanel=1", "only ?channel=N may follow", "shelly://plug?channel=0"),
     ("shelly://plug?channel=one", "the channel must be a number", None),
-    ("shelly://plug:99999", "Port out of range", None),
+    ("shelly://plug:99999", "a port above 65535", None),
     ("shelly://plug:none", "is no address of a meter", None),
     ("shelly://", "must be KIND://HOST", None),
     ("shelly://-x", "names no host", None),
@@ -51,6 +51,15 @@ def test_a_secret_is_refused_and_not_repeated(text: str) -> None:
     said = complaint(f"boards:\n  a: {{meter: '{text}'}}\n")
     assert "hunter2" not in said
     assert ("~/.netrc" in said) == ("@" in text)
+
+
+@pytest.mark.parametrize(
+    "text", ["shelly://admin:hunter2", "admin:hunter2", "http://admin:hunter2/", "joulescope://a:hunter2"]
+)
+def test_what_stands_where_a_port_belongs_is_not_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must be (KIND|joulescope)") as found:
+        meter_address(text)
+    assert "hunter2" not in str(found.value)
 
 
 def test_editors_are_told_of_the_field() -> None:

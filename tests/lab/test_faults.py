@@ -89,6 +89,13 @@ def test_a_fault_is_in_the_journal_with_its_times_and_stands_until_its_end(place
     assert before_ns < start["t_ns"] < end["t_ns"] < time.monotonic_ns()
 
 
+def test_a_line_that_was_torn_is_none_and_swallows_no_other(place: Places) -> None:
+    with place.journal.open("a") as file:
+        file.write('{"t_ns": 1, "event": "start", "kept": {}')
+    begun = faults.strike(place, "vb001", "knob-stolen")
+    assert [fault.began_ns for fault in journal.standing(place)] == [begun.began_ns]
+
+
 def test_power_off_takes_everything_and_power_on_boots_the_same_board_with_its_disk(place: Places) -> None:
     here, before = place.board("vb001"), known(place).boards[0]
     said(place, f"echo kept > {here.base}/file; ln {here.base}/file {here.base}/link; sleep 600 >/dev/null 2>&1 &")
@@ -105,7 +112,17 @@ def test_power_off_takes_everything_and_power_on_boots_the_same_board_with_its_d
     assert said(place, f"cat {'/' if LEVEL else here.sysroot}/{tree.BOOT_ID}") not in {first, ""}
 
 
+def test_a_power_off_that_was_killed_halfway_is_undone_too(place: Places) -> None:
+    board = known(place).boards[0]
+    journal.begin(place, journal.Standing("vb001", "power-off"))
+    os.kill(board.process.pid, signal.SIGSTOP)
+    faults.cure(place, "vb001", "power-on")
+    assert known(place).boards[0].process == board.process
+    assert said(place, "echo awake") == "awake\n"
+
+
 def test_the_link_is_cut_slowed_and_delayed_by_the_proxy_and_whole_afterwards(place: Places) -> None:
+    wait_for(lambda: route(place)["links"] == 0, "the end of other tests' connections")
     whole = route(place)
     for fault, argument in (("link-cut", None), ("slow-link", "8"), ("delay", "100")):
         faults.strike(place, "vb001", fault, argument)
@@ -223,6 +240,18 @@ def test_a_sensor_that_is_gone_or_talks_nonsense_leaves_a_reason_and_comes_back(
     faults.cure(place, "vb001", "heal")
     assert (sysroot / ZONE).stat().st_ino == before
     assert (sysroot / ZONE).read_text().strip().isdigit()
+
+
+def test_a_sensor_that_talks_nonsense_cannot_be_taken_away_too_and_is_its_old_self_afterwards(place: Places) -> None:
+    zone = place.board("vb001").sysroot / ZONE
+    before = zone.stat().st_ino
+    faults.strike(place, "vb001", "sensor-garbage")
+    with pytest.raises(
+        LabError, match="its sensors have sensor-garbage already; undo it first: farm lab break vb001 heal"
+    ):
+        faults.strike(place, "vb001", "sensor-gone", ZONE)
+    faults.cure(place, "vb001", "heal")
+    assert zone.stat().st_ino == before
 
 
 def test_a_stolen_knob_is_given_back_unless_somebody_has_put_it_right(place: Places) -> None:

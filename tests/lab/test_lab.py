@@ -137,6 +137,15 @@ def test_a_torn_state_file_does_not_hide_what_runs(where: Places) -> None:
     assert leftovers(where.root) == []
 
 
+def test_an_up_after_a_torn_state_file_makes_boards_that_were_read_only_whole(where: Places) -> None:
+    lab.up(where, 1, options(level=0))
+    base = where.board("vb001").base
+    base.chmod(0o500)
+    where.state.write_text("")
+    lab.up(where, 1, options(level=0))
+    assert base.stat().st_mode & 0o200
+
+
 def test_a_stranger_whose_command_line_names_the_lab_is_left_alone(where: Places) -> None:
     lab.up(where, 1, options())
     config_file = where.board("vb001").sshd_config

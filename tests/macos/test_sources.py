@@ -17,8 +17,13 @@ ALLOWED = {
     ("farm_lab/outfit.py", "os.sched_getaffinity"): "`up` refuses elsewhere first",
     ("farm_lab/synthetic.py", "os.memfd_create"): "a virtual board's own program",
     ("farm_lab/busy.py", "os.sched_setaffinity"): "a virtual board's own program",
+    ("farm_lab/bursts.py", "os.sched_setaffinity"): "a virtual board's own program",
     ("farm_lab/brake.py", "os.pidfd_open"): "only beside boards that `up` has started",
     ("farm_lab/brake.py", "signal.pidfd_send_signal"): "only beside boards that `up` has started",
+    **{
+        ("farm_lab/weather.py", f"os.{name}"): "only beside boards that `up` has started"
+        for name in ("sched_setscheduler", "sched_param", "SCHED_RESET_ON_FORK")
+    },
     ("farm_orchestrator/cli/lab.py", "os.sched_getaffinity"): "said once `up` has started boards",
 }
 QUESTIONS = ("hasattr(", "getattr(", "sys.platform")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import meters_support as support
+from farm_inventory import meter_address
 from farm_orchestrator import powered
 from farm_orchestrator.meters import MeterError, open_meter
 from farm_orchestrator.meters.login import Login, answer_to, of
@@ -137,6 +138,7 @@ def test_the_channel_says_which_of_several() -> None:
 @pytest.mark.parametrize(("answers", "why"), [
     ({"*IDN?": lambda: "hello"}, "nonsense: .*does not say what it is"),
     ({**support.supply(lambda _: 1.0, Ticking()), "MEAS:POW?": lambda: "9.91E+37"}, "overrange: "),
+    ({**support.supply(lambda _: 1.0, Ticking()), "MEAS:POW?": lambda: "sNaN"}, "overrange: "),
     ({**support.supply(lambda _: 1.0, Ticking()), "MEAS:POW?": lambda: "<html>"}, "nonsense: .*no SCPI"),
     ({**support.supply(lambda _: 1.0, Ticking()), "MEAS:POW?": lambda: '-113,"Undefined header"'}, "nonsense: "),
     ({**support.analyser(lambda _: 1.0, Ticking()), ":NUM:NORM:ITEM3?": lambda: "Q,1"}, "unmetered: .*:NUM:NORM:ITEM1 P,1"),
@@ -216,6 +218,22 @@ def test_a_wrong_password_and_an_open_netrc_are_told(tmp_path: Path, monkeypatch
     with pytest.raises(MeterError, match=r"password: .*\.netrc cannot be used"):
         of("127.0.0.1")
     assert "s3cret" not in repr(Login("a", "s3cret"))
+
+
+def test_a_password_that_breaks_netrc_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    login_at(tmp_path, monkeypatch)
+    (tmp_path / ".netrc").write_text("machine plug login admin password my s3cret\n")
+    with pytest.raises(MeterError, match=r"password: .*\.netrc cannot be used: .*stands in quotes") as found:
+        of("plug")
+    assert "s3cret" not in str(found.value)
+
+
+def test_a_host_is_found_in_netrc_however_its_letters_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login_at(tmp_path, monkeypatch)
+    (tmp_path / ".netrc").write_text("machine Plug-7 login admin password s3cret\n")
+    assert of(meter_address("shelly://Plug-7").host) == Login("admin", "s3cret")
 
 
 def test_firmware_that_takes_its_password_in_the_url_alone_is_told(

@@ -48,6 +48,7 @@ BAD = {
     "no number": (page({"apower": "much"}), "nonsense: apower is no number: 'much'"),
     "not a number": (page(b'{"apower": NaN}'), "nonsense: .*no JSON"),
     "endless number": (page(b'{"apower": 1e999}'), "nonsense: apower is no number"),
+    "beyond all numbers": (page(b'{"apower": 1e99999999999999999999}'), "nonsense: .*no JSON"),
     "a power station": (page({"apower": 2e6}), "nonsense: apower says 2e.06 W"),
     "yes": (page({"apower": True}), "nonsense: apower is no number"),
     "deep": (page(b"[" * 50_000), "nonsense: .*no JSON"),

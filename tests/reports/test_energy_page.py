@@ -122,7 +122,7 @@ def test_trust_says_in_one_sentence_which_sensor_and_what_its_figures_mean() -> 
     first, second, *_ = names()
     assert text == (
         f"VDD_IN (ina3221) at the module's input (class B: a sensor on the board), steps of 39.2\u00a0mW, a value every "
-        f"100\u00a0ms, on {first}. meter shelly at the wall plug (class C: a plug), steps of 1.00\u00a0W, a value every "
+        f"100\u00a0ms, on {first}; meter shelly at the wall plug (class C: a plug), steps of 1.00\u00a0W, a value every "
         f"1,000\u00a0ms, partly estimated, on {second}. Per inference, with what the idle board takes; results.json also "
         "has it without. Different scopes are never compared."
     )

@@ -77,3 +77,8 @@ def test_the_command_that_makes_the_run_again_names_what_it_was_asked_for() -> N
     ]
     swept = View(made.results.model_copy(update={"cells": cells}), made.samples)
     assert " --mode sustained --threads 1,2 " in data.data(swept).body.command
+    held = [cell.model_copy(update={"point": cell.point.model_copy(update={"pin": "max"})}) for cell in cells]
+    limited = made.results.run.model_copy(update={"memory_limit": 180_000_000})
+    asked = View(made.results.model_copy(update={"cells": held, "run": limited}), made.samples)
+    assert " --pin max --memory-limit 180000000B " in data.data(asked).body.command
+    assert "--pin" not in data.data(View(made.results.model_copy(update={"cells": [*held, cells[0]]}), {})).body.command

@@ -118,7 +118,7 @@ def test_the_page_with_its_drawings_is_sound() -> None:
     assert "Verdict, gates and what to ship are of the launches at 2.4 GHz" in plain(text)
     assert not [tag for tag, attributes in tags.tags if "style" in attributes]
     assert {"rpi5, 2.4 GHz", "rpi5, 1.5 GHz", "rpi5, 0.6 GHz"} <= {plain(word.strip()) for word in tags.words}
-    for _, drawing in body(run()).tables[0].charts:
+    for drawing in (each for _, drawings in body(run()).tables[0].charts for each in drawings):
         ET.fromstring(str(drawing))  # noqa: S314 - our own text
 
 

@@ -25,6 +25,10 @@ def test_a_board_that_lists_its_clocks_can_be_held_at_each() -> None:
     )
 
 
+def test_of_more_clocks_than_are_believed_the_highest_stay() -> None:
+    assert read(told(khz=list(range(100_000, 100_000 + 300)))).khz == tuple(range(100_044, 100_300))
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [

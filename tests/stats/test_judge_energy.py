@@ -82,6 +82,19 @@ def test_a_launch_of_another_scope_is_not_added_to_the_others() -> None:
     assert found.energy_mj.high == pytest.approx(8.0)  # six launches; the three at the plug took ten times as much
 
 
+def test_an_interval_that_differs_from_launch_to_launch_is_no_other_sensor() -> None:
+    records = measured(noise=0.0)
+    for record in records:
+        record.facts["energy"] = {**SHUNT, "interval_ms": 100.0 + record.id / 1000, "idle_w": 3.9 + record.id / 1000}
+    found = run(records, limits={"energy": "0.5x"}, ship=("int8",))
+    assert cell(found, "int8").energy_mj.low is not None
+    assert cell(found, "int8").energy_mj.reason is None
+    energy = cell(found, "int8").energy
+    assert energy is not None
+    assert (energy.interval_ms, energy.idle_w) == pytest.approx((100.009, 3.909))
+    assert cell(found, "int8").fit.verdict == "yes"
+
+
 @pytest.mark.parametrize(
     ("limit", "fits"),
     [("9mJ", ["int8"]), ("21mJ", ["fp32", "int8"]), ("0.5x", ["int8"]), ("-70%", []), ("+5%", ["fp32", "int8"])],

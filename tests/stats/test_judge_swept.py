@@ -105,6 +105,15 @@ def test_a_clock_that_was_not_held_is_not_the_one_to_judge_by() -> None:
     assert (top.held, top.held_reason) == (False, "EACCES scaling_governor")
 
 
+def test_a_clock_that_was_not_held_is_neither_the_fastest_nor_the_cheapest() -> None:
+    one = sweep(judged(records(energy=True, unheld=2_400_000)))
+    assert one.best_latency == one.best_energy == Optimum(pin_khz=1_500_000)
+    bare = [replace(each, facts={**each.facts, "pin": None}) for each in records(energy=True)]
+    none = sweep(judged(bare))
+    reason = "the clock was held at 0 of 3 points"
+    assert none.best_latency == none.best_energy == Optimum(pin_khz=None, reason=reason)
+
+
 def test_a_clock_that_was_lost_in_one_launch_still_stands() -> None:
     whole = records()
     lost = {**whole[0].facts["pin"], "held": False, "reason": "changed by something else"}

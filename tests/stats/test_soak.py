@@ -254,11 +254,38 @@ def test_the_page_has_a_table_of_what_lasts_and_the_summary_a_line() -> None:
     for text in ("Time to throttle", "80.0\u00a0%", "fp32 keeps 80.0\u00a0% of the speed", COOLED, "not within 90 s"):
         assert text in html
     summary = exports.summary(made)
-    assert (
-        "Of its cool speed keeps fp32 on rpi5 80.0 % after 10 min, throttled after 2.25 min; int8 on rpi5 " in summary
-    )
+    assert "Speed kept in heat: fp32 on rpi5 80.0 % after 10 min, throttled after 2.25 min; int8 on rpi5 " in summary
     assert made.document()["cells"][0]["soak"]["time_to_throttle_s"]["value"] == 135.0
     assert Results.model_validate(made.document()) == made
+
+
+def test_a_variant_that_was_never_seen_cool_is_told_first_and_not_passed_over() -> None:
+    made = judged([told(flat, held_s=1)] * 8)
+    html, reason = page.render(made, {}), "heat held it back from the first seconds on"
+    assert f"fp32: {reason}." in html
+    assert "No variant lost speed" not in html
+    assert f"Speed kept in heat: fp32 on rpi5 not known ({reason}), throttled after 1 s; int8 on " in exports.summary(
+        made
+    )
+    short = cell(judged([told(flat, 1)] * 8), "fp32", point=SUSTAINED).soak
+    assert short is not None
+    assert short.speed_kept.reason == "the soak was too short to see it cool"
+
+
+@pytest.mark.parametrize(
+    ("facts", "lede"),
+    [
+        ([told(flat, 840, seed=seed) for seed in range(8)], "No variant lost speed while it heated its board."),
+        (
+            [*(told(flat, 840, seed=seed) for seed in range(6)), *throttling(100, 110)],
+            "In most launches no variant lost speed while it heated its board.",
+        ),
+    ],
+)
+def test_the_section_begins_with_what_most_launches_show(facts: Sequence[Json], lede: str) -> None:
+    made = section.soak(View(judged(facts), {}))
+    assert made is not None
+    assert made.lede == lede
 
 
 def test_a_burst_run_shows_nothing_of_it() -> None:
@@ -266,4 +293,4 @@ def test_a_burst_run_shows_nothing_of_it() -> None:
     assert [each.soak for each in made.cells] == [None, None, None]
     assert section.soak(View(made, {})) is None
     assert "What lasts" not in page.render(made, {})
-    assert "cool speed" not in exports.summary(made)
+    assert "kept in heat" not in exports.summary(made)

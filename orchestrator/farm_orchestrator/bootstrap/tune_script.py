@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
-from farm_orchestrator.bundle import PACKAGE
-from farm_orchestrator.errors import StoreError
+from farm_orchestrator import bundle
 
 PROGRAM = "/usr/local/libexec/farm-tune"
 SHEBANG = "#!/usr/bin/python3 -I\n"
@@ -26,7 +24,7 @@ END = "END_OF_FILE"
 
 def tune_script() -> str:
     """A shell script; it needs nothing but a POSIX shell, and python3 at run time."""
-    package = _package()
+    package = bundle.package()
     parts = [_put(0o755, PROGRAM, program())]
     parts += [_put(mode, place, _unit(package, name)) for name, (mode, place) in PLACES.items()]
     return _unit(package, "install.sh").replace("@FILES@\n", "\n".join(parts))
@@ -34,7 +32,7 @@ def tune_script() -> str:
 
 def program() -> str:
     """farm-tune as it is installed: the agent's own modules as one file that can be read from its top to its end."""
-    texts = [(_package() / f"{name}.py").read_text(encoding="utf-8") for name in MODULES]
+    texts = [(bundle.package() / f"{name}.py").read_text(encoding="utf-8") for name in MODULES]
     return SHEBANG + "\n\n".join(OWN_IMPORT.sub("", text) for text in texts)
 
 
@@ -45,11 +43,3 @@ def _put(mode: int, place: str, text: str) -> str:
 
 def _unit(package: Path, name: str) -> str:
     return (package / "units" / name).read_text(encoding="utf-8")
-
-
-def _package() -> Path:
-    """Found without importing one of its modules."""
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise StoreError(f"the package {PACKAGE} is not installed", mend="install benchfarm again")
-    return Path(spec.submodule_search_locations[0])

@@ -56,7 +56,6 @@ def calibrate(names: tuple[str, ...], runs: int | None, variant: Path | None, pr
     from farm_orchestrator.run.calibrate import calibrate as measure
 
     boards = list(kept.pinned(boards, kept.kept(boards, pin, settings.home)))
-
     order = Order(",".join(names), variant or example() / VARIANT, runs, pin)
     code = measure(order, settings, _talk(quiet=quiet))
     _print({board["name"]: order.pin_of(board) for board in boards}, settings, as_json=as_json)

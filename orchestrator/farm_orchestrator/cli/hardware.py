@@ -56,7 +56,6 @@ def _cpu_zones(hardware: Json) -> list[str]:
 
 
 def _rows(hardware: Json, name: str) -> list[Json]:
-
     return [row for row in _list(hardware, name) if isinstance(row, dict)]
 
 

@@ -24,12 +24,15 @@ def of(host: str) -> Login | None:
     """What `~/.netrc` says of this very host. Raises MeterError where that file cannot be used."""
     path = Path.home() / ".netrc"
     try:
-        found = netrc.netrc(path).hosts.get(host)
+        hosts = {name.lower(): entry for name, entry in netrc.netrc(path).hosts.items()}
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, netrc.NetrcParseError) as error:
-        why = error.msg if isinstance(error, netrc.NetrcParseError) else str(error)
+    except netrc.NetrcParseError as error:  # whose text may repeat a part of a password
+        why = f"something near line {error.lineno} does not belong there; a password with spaces stands in quotes"
         raise MeterError("password", f"{path} cannot be used: {why}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MeterError("password", f"{path} cannot be used: {error}") from None
+    found = hosts.get(host.lower())
     return Login(found[0], found[2] or "") if found else None
 
 

@@ -4,7 +4,6 @@ import socket
 import time
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from math import isfinite
 
 from farm_orchestrator.meters import exchange
 from farm_orchestrator.meters.meter import Clock, MeterError, Reading, Scope, SensorClass
@@ -71,7 +70,7 @@ class Scpi:
             value = Decimal(said.rsplit(" ", maxsplit=1)[-1])
         except InvalidOperation:
             raise MeterError("nonsense", f"it answered {said[:QUOTE]!r} where a number was asked for") from None
-        if not isfinite(value) or abs(value) > 1e9:  # 9.91E+37 is SCPI's word for no number
+        if not value.is_finite() or abs(value) > 1e9:  # 9.91E+37 is SCPI's word for no number
             raise MeterError("overrange", f"it answered {said[:QUOTE]!r}: no data, or out of its range")
         step = float(Decimal(1).scaleb(int(value.as_tuple().exponent)))
         self.lsb_w = min(self.lsb_w, step) if self.lsb_w else step

@@ -101,7 +101,7 @@ class Web:
     def _document(self, body: bytes) -> Json:
         try:
             found = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
-        except (ValueError, RecursionError):
+        except (ValueError, ArithmeticError, RecursionError):
             start = body.strip()[:QUOTE]
             kind, what = ("html", "HTML") if start.startswith(b"<") else ("nonsense", "no JSON")
             raise MeterError(kind, f"{self.where} answered with {what}: {start!r}") from None

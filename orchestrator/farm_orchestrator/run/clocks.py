@@ -1,4 +1,4 @@
-"""The clocks of the boards, asked for before a run is planned that sweeps them: a board is read, and nothing on it changes."""
+"""What the boards say of themselves, and of their clocks, before a run is planned: they are read, and nothing on them changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from farm_orchestrator.errors import BoardError
 from farm_orchestrator.plan import Ladder, stepped, sweeps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from farm_orchestrator.config import Settings
     from farm_orchestrator.model import Json
@@ -29,26 +29,30 @@ def climb(asked: Asked, settings: Settings, tell: Callable[[str], object] = str)
     if pin is None or not sweeps(pin):
         return asked
     tell(f"asking {len(asked.boards)} board{'s' * (len(asked.boards) > 1)} for the clocks")
-    steps = stepped(pin, _ladders(asked.boards, settings))
-    pins = {board: found.pins for board, found in steps.items()}
+    found = zip(asked.boards, answers(asked.boards, settings), strict=True)
+    steps = stepped(pin, {str(board["name"]): ladder(said) for board, said in found})
+    pins = {board: each.pins for board, each in steps.items()}
     return replace(asked, wishes=tuple(replace(wish, pins=pins) for wish in asked.wishes), steps=steps)
 
 
-def _ladders(boards: tuple[Json, ...], settings: Settings) -> Mapping[str, Ladder]:
+def answers(boards: Sequence[Json], settings: Settings) -> list[Json | str]:
+    """What each board says of itself, or why it says nothing."""
     with ThreadPoolExecutor(min(AT_ONCE, len(boards))) as pool:
-        found = pool.map(partial(_ladder, settings=settings), boards)
-        return {str(board["name"]): ladder for board, ladder in zip(boards, found, strict=True)}
+        return list(pool.map(partial(_probed, settings=settings), boards))
 
 
-def _ladder(board: Json, settings: Settings) -> Ladder:
-    """A board that does not answer now may do so later, and is then measured as it is."""
+def _probed(board: Json, settings: Settings) -> Json | str:
     from farm_orchestrator import probing, transport
 
     try:
-        told = probing.probe(transport.resolve(board), settings.home)
+        return probing.probe(transport.resolve(board), settings.home)
     except BoardError as error:
-        return Ladder(reason=f"it could not be asked for its clocks: {str(error).splitlines()[0]}")
-    return read(told)
+        return str(error).splitlines()[0]
+
+
+def ladder(said: Json | str) -> Ladder:
+    """A board that does not answer now may do so later, and is then measured as it is."""
+    return Ladder(reason=f"it could not be asked for its clocks: {said}") if isinstance(said, str) else read(said)
 
 
 def read(told: Json) -> Ladder:
@@ -60,7 +64,7 @@ def read(told: Json) -> Ladder:
     if reason or not khz:
         return Ladder(reason=str(reason or "it does not tell its clocks"))
     most = clocks.get("most_khz")
-    return Ladder(tuple(sorted(set(khz)))[:MOST], bool(clocks.get("listed")), most if _plausible(most) else None)
+    return Ladder(tuple(sorted(set(khz)))[-MOST:], bool(clocks.get("listed")), most if _plausible(most) else None)
 
 
 def _plausible(value: Any) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 from farm_orchestrator import store as stored
-from farm_orchestrator.errors import BoardError, UsageError
+from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import SUSTAINED, Json
 from farm_orchestrator.plan import duration, mhz
 from farm_orchestrator.plan.sustaining import Sustained, differing, identity
+from farm_orchestrator.run.clocks import answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from farm_orchestrator.config import Settings
     from farm_orchestrator.run.look import Asked
-
-AT_ONCE = 16
 
 
 def kept(boards: Sequence[Json], pin: str | None, home: Path) -> dict[str, Sustained]:
@@ -54,21 +51,6 @@ def check(asked: Asked, settings: Settings) -> None:
 def told(found: Mapping[str, Sustained]) -> tuple[str, ...]:
     """What a reader of the run should know."""
     return tuple(_told(name, one) for name, one in found.items())
-
-
-def answers(boards: Sequence[Json], settings: Settings) -> list[Json | str]:
-    """What each board says of itself, or why it says nothing."""
-    with ThreadPoolExecutor(min(AT_ONCE, len(boards))) as pool:
-        return list(pool.map(partial(_probed, settings=settings), boards))
-
-
-def _probed(board: Json, settings: Settings) -> Json | str:
-    from farm_orchestrator import probing, transport
-
-    try:
-        return probing.probe(transport.resolve(board), settings.home)
-    except BoardError as error:
-        return str(error).splitlines()[0]
 
 
 def _mend(board: str) -> str:

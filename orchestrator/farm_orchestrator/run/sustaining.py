@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from farm_orchestrator import store as stored
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import SUSTAINED, Json, Phase, State
-from farm_orchestrator.plan import Ladder, Wish, duration, mhz
+from farm_orchestrator.plan import Wish, duration, mhz
 from farm_orchestrator.plan.sustaining import Shown, Sustained, identity, next_khz, recipe, shown
 from farm_orchestrator.run import clocks, look
-from farm_orchestrator.run.kept import answers
 from farm_orchestrator.run.request import Request
 
 if TYPE_CHECKING:
@@ -90,8 +89,8 @@ def _ask(soaks: Soaks, settings: Settings) -> Asked:
 def _searches(asked: Asked, settings: Settings, tell: Callable[[str], None]) -> list[Search]:
     """Of the boards that can be held at a clock."""
     found = []
-    for board, said in zip(asked.boards, answers(asked.boards, settings), strict=True):
-        ladder = clocks.read(said) if isinstance(said, dict) else Ladder(reason=said)
+    for board, said in zip(asked.boards, clocks.answers(asked.boards, settings), strict=True):
+        ladder = clocks.ladder(said)
         if ladder.reason is not None:
             tell(f"{board['name']}: {ladder.reason}")
         else:

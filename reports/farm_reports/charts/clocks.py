@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from farm_reports.charts.svg import Linear, Log, dot, figure, horizontals, label, mark, short, stroke, text, tick_label
 
-WIDTH, HEIGHT = 420.0, 220.0
+HEIGHT = 220.0
 LEFT, TOP, RIGHT, BOTTOM = 46.0, 14.0, 96.0, 30.0
 NEAR = 14.0  # between two names
 LONGEST = 13
@@ -25,11 +25,22 @@ class Curve:
     shipped: bool = False
 
 
-def curves(found: Sequence[Curve], unit: str, finding: str) -> Markup:
+@dataclass(frozen=True)
+class Frame:
+    """`wide`: shown on wide screens, else its narrow twin."""
+
+    width: float
+    wide: bool
+
+
+WIDE, NARROW = Frame(500, wide=True), Frame(330, wide=False)
+
+
+def curves(found: Sequence[Curve], unit: str, finding: str, frame: Frame = WIDE) -> Markup:
     """Figures on a logarithmic scale: a clock that is half as fast takes twice as long at the same height everywhere."""
-    across, up = _scales(found)
+    across, up = _scales(found, frame)
     rungs = up.ticks(5)
-    marks = [horizontals(map(up.at, rungs), LEFT, WIDTH - RIGHT, "line")]
+    marks = [horizontals(map(up.at, rungs), LEFT, frame.width - RIGHT, "line")]
     marks += [text(LEFT - 8, up.at(rung) + 4, tick_label(rung), size=11, anchor="end") for rung in rungs]
     marks.append(text(LEFT - 8, HEIGHT - 10, unit, size=11, anchor="end"))
     marks += [
@@ -37,14 +48,14 @@ def curves(found: Sequence[Curve], unit: str, finding: str) -> Markup:
     ]
     marks += [part for curve in sorted(found, key=lambda one: one.shipped) for part in _curve(curve, across, up, unit)]
     marks += _names(found, across, up)
-    return figure(WIDTH, HEIGHT, finding, marks)
+    return figure(frame.width, HEIGHT, finding, marks, wide=frame.wide)
 
 
-def _scales(found: Sequence[Curve]) -> tuple[Linear, Log]:
+def _scales(found: Sequence[Curve], frame: Frame) -> tuple[Linear, Log]:
     clocks = [khz / 1e6 for curve in found for khz, _ in curve.points]
     values = [value for curve in found for _, value in curve.points]
     return (
-        Linear(min(clocks), max(clocks), LEFT + 12, WIDTH - RIGHT - 12),
+        Linear(min(clocks), max(clocks), LEFT + 12, frame.width - RIGHT - 12),
         Log(min(values) * 0.9, max(values) * 1.1, HEIGHT - BOTTOM, TOP),
     )
 

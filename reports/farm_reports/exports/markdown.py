@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from farm_reports import figures, promised, swept
 from farm_reports.meanings import BURST
+from farm_reports.parts import Soak
 from farm_reports.results import Cell, Fleet, Gate, Results, Ship
 
 LIMIT_BYTES = 60_000
@@ -160,22 +161,20 @@ def _swept(results: Results) -> str:
 
 def _lasting(results: Results) -> str:
     """The cells that keep least of their speed in heat, in one line; empty where no launch soaked."""
-    soaked = [(cell.soak.speed_kept.value, cell) for cell in results.cells
-              if cell.soak is not None and cell.soak.speed_kept.value is not None]  # fmt: skip
-    told = sorted(soaked, key=lambda each: each[0])
+    soaked = [(cell, cell.soak) for cell in results.cells if cell.soak is not None]
+    told = sorted(soaked, key=lambda each: each[1].speed_kept.value or 0.0)  # never seen cool: first
     if not told:
         return ""
     more = f"; and {len(told) - LASTING} more, in results.json" if len(told) > LASTING else ""
-    return f"Of its cool speed keeps {'; '.join(_kept(share, cell) for share, cell in told[:LASTING])}{more}"
+    return f"Speed kept in heat: {'; '.join(_kept(cell, soak) for cell, soak in told[:LASTING])}{more}"
 
 
-def _kept(share: float, cell: Cell) -> str:
-    after_s = cell.soak.speed_kept.after_s if cell.soak else None
-    after = "" if after_s is None else f" after {figures.duration(after_s)}"
-    throttled_s = cell.soak.time_to_throttle_s.value if cell.soak else None
+def _kept(cell: Cell, soak: Soak) -> str:
+    kept, throttled_s = soak.speed_kept, soak.time_to_throttle_s.value
+    after = "" if kept.after_s is None else f" after {figures.duration(kept.after_s)}"
+    share = f"not known ({kept.reason})" if kept.value is None else f"{figures.share(kept.value)}{after}"
     throttled = "" if throttled_s is None else f", throttled after {figures.duration(throttled_s)}"
-    where = f"{escape(cell.variant)} on {escape(cell.board)}"
-    return figures.plain(f"{where} {figures.share(share)}{after}{throttled}")
+    return figures.plain(f"{escape(cell.variant)} on {escape(cell.board)} {share}{throttled}")
 
 
 def _mean(results: Results, one: Fleet) -> str:

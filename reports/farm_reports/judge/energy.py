@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 from farm_reports.judge.evidence import Evidence
 from farm_reports.judge.figures import of_launches
@@ -18,6 +19,15 @@ UJ_PER_MJ = 1e3
 GROSS, NET = "energy_uj", "energy_net_uj"
 
 
+class Place(NamedTuple):
+    """Where a launch was measured. How fine its sensor was then is no part of it: intervals differ by microseconds."""
+
+    scope: str
+    source: str
+    sensor_class: str
+    estimated: bool
+
+
 def figures(evidence: Evidence, absent: str) -> dict[str, Any]:
     """The fields of a cell: gross, net, and where they were measured."""
     place = _place(evidence)
@@ -26,8 +36,8 @@ def figures(evidence: Evidence, absent: str) -> dict[str, Any]:
         reason = gross.reason or NO_SENSOR
         return {"energy_mj": gross, "energy_net_mj": Value(value=None, reason=reason), "energy": None,
                 "energy_reason": reason}  # fmt: skip
-    idle = [watt for launch in evidence.used if (watt := _said(launch).amount("idle_w")) is not None]
-    found = Energy(**place, idle_w=of_launches(idle, "").value)
+    told = {name: _middle(evidence, place, name) for name in ("lsb_w", "interval_ms", "idle_w")}
+    found = Energy(**place._asdict(), **told)
     net = _value(evidence, NET, "no launch has an idle window")
     return {"energy_mj": gross, "energy_net_mj": net, "energy": found, "energy_reason": None}
 
@@ -62,21 +72,26 @@ def _value(evidence: Evidence, name: str, absent: str) -> Value:
     return Value(value=value.value, low=low, high=high, reason="one launch: the interval is that of its parts")
 
 
-def _place(evidence: Evidence) -> dict[str, Any] | None:
+def _middle(evidence: Evidence, place: Place, name: str) -> float | None:
+    """Of the launches that were measured there."""
+    told = (_said(launch).amount(name) for launch in evidence.used if _of(launch) == place)
+    found = [amount for amount in told if amount is not None]
+    return median(found) if found else None
+
+
+def _place(evidence: Evidence) -> Place | None:
     """Where most launches were measured; None where none was."""
     places = [place for launch in evidence.used if (place := _of(launch)) is not None]
     return max(places, key=places.count, default=None)
 
 
-def _of(launch: LaunchRecord) -> dict[str, Any] | None:
-    """What the launch says of its sensor, without the idle power, which is its own."""
-    said = _said(launch)
-    scope, source, sensor_class = (said.facts.get(name) for name in ("scope", "source", "sensor_class"))
+def _of(launch: LaunchRecord) -> Place | None:
+    """What the launch says of its sensor."""
+    facts = _said(launch).facts
+    scope, source, sensor_class = (facts.get(name) for name in ("scope", "source", "sensor_class"))
     if scope not in SCOPES or not isinstance(source, str) or sensor_class not in {"A", "B", "C"}:
         return None
-    lsb_w, interval_ms = said.amount("lsb_w"), said.amount("interval_ms")
-    return {"scope": scope, "source": source, "sensor_class": sensor_class, "lsb_w": lsb_w,
-            "interval_ms": interval_ms, "estimated": said.facts.get("estimated") is True}  # fmt: skip
+    return Place(scope, source, sensor_class, facts.get("estimated") is True)
 
 
 def _said(launch: LaunchRecord) -> Readings:

@@ -19,6 +19,7 @@ from farm_reports.tables import LaunchRecord
 
 BY_LATENCY = "by the latency alone"
 NEVER_COOL = "heat held it back from the first seconds on"
+TOO_SHORT = "the soak was too short to see it cool"
 NS_PER_MS = 1e6
 
 
@@ -42,12 +43,13 @@ def soaked(evidence: Evidence) -> Soak | None:
     if not found:
         return None
     kept = [each for each in (soak.kept(launch.soak) for launch in found) if each is not None]
+    absent = NEVER_COOL if any(launch.soak.held_s is not None for launch in found) else TOO_SHORT
     return Soak(
         launches=len(found),
         disturbed=sum(each.disturbed for each in found),
-        cool_ms=_value([each.cool_ns / NS_PER_MS for each in kept]),
-        warm_ms=_value([each.warm_ns / NS_PER_MS for each in kept]),
-        speed_kept=_speed_kept(kept),
+        cool_ms=_value([each.cool_ns / NS_PER_MS for each in kept], absent),
+        warm_ms=_value([each.warm_ns / NS_PER_MS for each in kept], absent),
+        speed_kept=_speed_kept(kept, absent),
         time_to_throttle_s=_time(found),
     )
 
@@ -58,15 +60,15 @@ def _disturbed(launch: LaunchRecord) -> bool:
     return any(level is not None and level > sign.bound(said) for sign, level in levels)
 
 
-def _value(values: Sequence[float]) -> Value:
+def _value(values: Sequence[float], absent: str) -> Value:
     if not values:
-        return Value(value=None, reason=NEVER_COOL)
+        return Value(value=None, reason=absent)
     value, low, high = soak.middle(values)
     return Value(value=value, low=low, high=high)
 
 
-def _speed_kept(kept: Sequence[Kept]) -> SpeedKept:
-    share = _value([each.share for each in kept])
+def _speed_kept(kept: Sequence[Kept], absent: str) -> SpeedKept:
+    share = _value([each.share for each in kept], absent)
     if not kept:
         return SpeedKept(value=None, reason=share.reason)
     after_s = soak.middle([each.after_s for each in kept])[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import PIN, Evidence, Key, unpinned
-from farm_reports.judge.swept import FEW, loose, references
+from farm_reports.judge.swept import FEW, loose, mostly, references
 from farm_reports.parts import Optimum, Step, Sweep, Value
 from farm_reports.readings import Readings
 from farm_reports.results import Cell
@@ -35,20 +35,29 @@ def _grouped(case: Case, cells: Sequence[Cell]) -> list[list[Cell]]:
 def _sweep(case: Case, here: Sequence[Cell], reference: str | None) -> Sweep:
     board, variant = here[0].board, here[0].variant
     reason = None if reference else case.tables.unswept.get(board, ONE)
-    early = EARLY if case.tables.partial else None
     steps = (
         [] if reference is None else [_step(case, cell) for cell in sorted(here, key=lambda one: int(one.point.pin))]
     )
+    held = {cell.point_key for cell in here if mostly(_evidence(case, cell))}
+    stand = [step for step in steps if step.point_key in held]
+    early = EARLY if case.tables.partial else _unheld(steps, stand)
     return Sweep(
         board=board,
         variant=variant,
         setting=_setting(case, here[0]),
         reference_khz=None if reference is None else int(reference),
         steps=steps,
-        best_latency=_least(steps, lambda step: step.latency_p50_ms, reason or early),
-        best_energy=_least(steps, lambda step: step.energy_mj, reason or early or _places(here)),
+        best_latency=_least(stand, lambda step: step.latency_p50_ms, reason or early),
+        best_energy=_least(stand, lambda step: step.energy_mj, reason or early or _places(here)),
         reason=reason,
     )
+
+
+def _unheld(steps: Sequence[Step], stand: Sequence[Step]) -> str | None:
+    """Why no clocks can be compared: what was measured while one was not held is not of that clock."""
+    measured = sum(step.latency_p50_ms.value is not None for step in steps)
+    few = len(stand) < FEW <= measured
+    return f"the clock was held at {len(stand)} of {measured} points" if few else None
 
 
 def _places(here: Sequence[Cell]) -> str | None:
@@ -64,7 +73,7 @@ def _setting(case: Case, cell: Cell) -> dict[str, str | int | float | None]:
 
 
 def _step(case: Case, cell: Cell) -> Step:
-    evidence = case.evidence[cell.board, cell.variant, cell.point_key]
+    evidence = _evidence(case, cell)
     why = loose(evidence)
     return Step(
         pin_khz=int(cell.point.pin),
@@ -77,6 +86,10 @@ def _step(case: Case, cell: Cell) -> Step:
         held=why is None,
         held_reason=why,
     )
+
+
+def _evidence(case: Case, cell: Cell) -> Evidence:
+    return case.evidence[cell.board, cell.variant, cell.point_key]
 
 
 def _bare(value: Value) -> Value:

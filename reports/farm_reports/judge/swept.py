@@ -37,9 +37,13 @@ def loose(evidence: Evidence) -> str | None:
     return why[0] if why else None if evidence.used else "no launch counts"
 
 
+def mostly(evidence: Evidence) -> bool:
+    """Whether the clock was held in most launches that count: what they show is of this clock."""
+    return 2 * sum(_loose(launch) is None for launch in evidence.used) > len(evidence.used)
+
+
 def _stands(case: Case, evidence: Evidence) -> bool:
-    held = sum(_loose(launch) is None for launch in evidence.used)
-    return 2 * held > evidence.valid and state(case, evidence)[0] == "measured"
+    return mostly(evidence) and state(case, evidence)[0] == "measured"
 
 
 def _loose(launch: LaunchRecord) -> str | None:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from farm_reports.meanings import BURST
 from farm_reports.results import Cell
 from farm_reports.sections.view import MANY_CELLS, Section, View
+from farm_reports.tables import STOCK
 
 FILES = (
     ("results.json", "all figures of this page"),
@@ -70,7 +71,7 @@ def _command(view: View) -> str:
     where = "" if boards == "local" else f" --inventory FILE --boards '{boards}'"
     named = f"--preset {run.preset} --baseline {run.baseline} --seed {run.seed}"
     mode = "" if run.mode == BURST else f" --mode {run.mode}"
-    return f"farm run --variants DIR {named}{mode}{_threads(view)}{_clocks(view)}{where}"
+    return f"farm run --variants DIR {named}{mode}{_threads(view)}{_clocks(view)}{_limited(view)}{where}"
 
 
 def _threads(view: View) -> str:
@@ -80,11 +81,17 @@ def _threads(view: View) -> str:
 
 
 def _clocks(view: View) -> str:
-    """Of a sweep, by name where all boards have the same."""
-    found = {one.board: ",".join(str(step.pin_khz) for step in one.steps) for one in view.results.sweeps if one.steps}
-    return (
-        "" if not found else f" --pin sweep:{found.popitem()[1]}" if len(set(found.values())) == 1 else " --pin sweep"
-    )
+    """The one of all boards; of a sweep all of them, by name where the boards have the same."""
+    swept = {",".join(str(step.pin_khz) for step in one.steps) for one in view.results.sweeps if one.steps}
+    if swept:
+        return f" --pin sweep:{swept.pop()}" if len(swept) == 1 else " --pin sweep"
+    pins = {cell.point.pin for cell in view.results.cells} or {STOCK}
+    return "" if len(pins) > 1 or STOCK in pins else f" --pin {pins.pop()}"
+
+
+def _limited(view: View) -> str:
+    limit = view.results.run.memory_limit
+    return "" if limit is None else f" --memory-limit {limit}B"
 
 
 def _source(view: View, name: str) -> Source:

@@ -12,6 +12,10 @@ from farm_reports.sections.view import Row, View
 from farm_reports.sections.words import grouped, listed
 
 STEP_W = 0.1  # a smaller step of a sensor is told in mW
+MEANING = (
+    "Per inference, with what the idle board takes; results.json also has it without. "
+    "Different scopes are never compared."
+)
 CLASSES = {"A": "a counter or a bench instrument", "B": "a sensor on the board", "C": "a plug"}
 
 
@@ -45,17 +49,12 @@ def detail(cell: Cell) -> str:
 
 
 def statements(view: View) -> Iterator[str]:
-    """One sentence for each sensor: where it sits and how fine it is, then what its figures mean."""
+    """Each sensor, where it sits and how fine it is, then what its figures mean."""
     sensors = grouped((_sensor(cell.energy), cell.board) for cell in view.measured() if cell.energy)
     if not sensors:
         return
-    yield (
-        ". ".join(f"{text}, on {listed(dict.fromkeys(boards), 3)}" for text, boards in sensors.items())
-        + ". "
-        + (
-            "Per inference, with what the idle board takes; results.json also has it without. Different scopes are never compared."
-        )
-    )
+    read = "; ".join(f"{text}, on {listed(dict.fromkeys(boards), 3)}" for text, boards in sensors.items())
+    yield f"{read}. {MEANING}"
 
 
 def _sensor(energy: Energy) -> str:

@@ -10,7 +10,7 @@ from farm_reports.meanings import SOAK
 from farm_reports.parts import Soak, ToThrottle, Value
 from farm_reports.results import Cell
 from farm_reports.sections.view import Row, Section, View
-from farm_reports.sections.words import counted
+from farm_reports.sections.words import counted, grouped, listed
 
 MOST = 12  # boards
 
@@ -104,16 +104,33 @@ def _range(told: Soak) -> str:
 
 
 def _lede(view: View) -> str:
-    """The cell that keeps least."""
-    shares = [(cell.soak.speed_kept.value, cell) for cell in view.results.cells
-              if cell.soak is not None and cell.soak.speed_kept.value is not None]  # fmt: skip
-    if not shares:
-        return "No launch was seen cool."
-    least, cell = min(shares, key=lambda each: each[0])
-    where = f" on {cell.board}" if len(view.results.boards) > 1 else ""
-    if least >= 1.0:
-        return "No variant lost speed while it heated its board."
-    return f"{cell.variant}{where} keeps {figures.share(least)} of the speed that it had while it was cool, the least of all."
+    """Those that were never seen cool, and the one that keeps least."""
+    soaked = [(cell, cell.soak) for cell in view.results.cells if cell.soak is not None]
+    hot = grouped((told.speed_kept.reason or "", _named(view, cell)) for cell, told in soaked if _hot(told))
+    lasting = [(told.speed_kept.value, cell) for cell, told in soaked if told.speed_kept.value is not None]
+    never = [f"{listed(names)}: {reason}." for reason, names in hot.items()]
+    least = min(lasting, key=lambda each: each[0], default=None)
+    if least is None or (never and _keeps_all(least[0])):
+        return " ".join(never)
+    if _keeps_all(least[0]):
+        mostly = "In most launches no" if any(told.time_to_throttle_s.low for _, told in soaked) else "No"
+        return f"{mostly} variant lost speed while it heated its board."
+    among = f", the least of {'the others' if never else 'all'}" if len(lasting) > 1 else ""
+    kept = f"{figures.share(least[0])} of the speed that it had while it was cool{among}"
+    return " ".join([*never, f"{_named(view, least[1])} keeps {kept}."])
+
+
+def _named(view: View, cell: Cell) -> str:
+    return f"{cell.variant} on {cell.board}" if len(view.results.boards) > 1 else cell.variant
+
+
+def _hot(told: Soak) -> bool:
+    return told.speed_kept.value is None
+
+
+def _keeps_all(share: float) -> bool:
+    """As it is written."""
+    return figures.share(share) == figures.share(max(share, 1.0))
 
 
 def _span(low: float, high: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from farm_reports import figures, swept
-from farm_reports.charts.clocks import Curve, curves
+from farm_reports.charts.clocks import NARROW, WIDE, Curve, curves
 from farm_reports.parts import Step, Sweep, Value
 from farm_reports.sections.view import Section, View
 from farm_reports.sections.words import counted, emphasised, listed
@@ -48,7 +48,7 @@ class Table:
 
     board: str
     judged: str
-    charts: tuple[tuple[str, Markup], ...]
+    charts: tuple[tuple[str, tuple[Markup, ...]], ...]
     groups: tuple[Group, ...]
 
 
@@ -88,7 +88,7 @@ def _lede(found: dict[str, list[Sweep]]) -> str:
 
 
 def _notes(sentences: int, boards: int) -> Iterator[str]:
-    yield "A clock is best where its interval lies below those of all others; a ring marks it."
+    yield "A clock is best where its interval lies below those of all others that were held; a ring marks it."
     if sentences > 0:
         yield f"{counted(sentences, 'more variant')} in results.json."
     if boards > 0:
@@ -133,7 +133,7 @@ def _figure(value: Value, write: Callable[[float], str], *, best: bool) -> Figur
     )
 
 
-def _charts(view: View, found: Sequence[Sweep]) -> Iterator[tuple[str, Markup]]:
+def _charts(view: View, found: Sequence[Sweep]) -> Iterator[tuple[str, tuple[Markup, ...]]]:
     """Time, and energy where it is known, of the variants that are fastest at the clock of the verdict."""
     drawn = sorted(found, key=_at_reference)[:DRAWN]
     unit = view.clock
@@ -143,7 +143,7 @@ def _charts(view: View, found: Sequence[Sweep]) -> Iterator[tuple[str, Markup]]:
         shown = [line for line in lines if len(line.points) > 1]
         if shown:
             read = f"{heading} over the clock of {found[0].board}: {listed(line.variant for line in shown)}"
-            yield f"{heading} of an inference", curves(shown, scale, read)
+            yield f"{heading} of an inference", tuple(curves(shown, scale, read, frame) for frame in (WIDE, NARROW))
 
 
 def _curve(view: View, found: Sweep, figure: Callable[[Step], Value], best: int | None, scale: float = 1.0) -> Curve:

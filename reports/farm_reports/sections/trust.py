@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from farm_reports import figures
+from farm_reports import figures, swept
 from farm_reports.findings import Name
 from farm_reports.meanings import MODE
 from farm_reports.results import Board, Cell
@@ -126,7 +126,7 @@ def _clocks(boards: Sequence[Board]) -> str:
     pinned = sum(board.pin.wanted != "stock" for board in boards)
     if not pinned:
         return "Observed, not set: the boards ran as they were found."
-    return f"Held on {held} of {counted(pinned, 'board')} that were pinned."
+    return f"Held on {held} of {counted(pinned, 'board that was pinned', 'boards that were pinned')}."
 
 
 def _board(view: View, board: Board) -> BoardRow:
@@ -143,11 +143,13 @@ def _board(view: View, board: Board) -> BoardRow:
 
 
 def _pin(board: Board) -> str:
+    """Clocks in GHz, and of the ones that were to be held whether they were."""
+    wanted = ", ".join(swept.clock(int(pin)) if pin.isdecimal() else pin for pin in board.pin.wanted.split(", "))
     if board.pin.wanted == "stock":
-        return board.pin.wanted
+        return wanted
     if board.pin.held:
-        return f"{board.pin.wanted}; {board.pin.reason}" if board.pin.reason else board.pin.wanted
-    return f"{board.pin.wanted}, not held" + (f": {board.pin.reason}" if board.pin.reason else "")
+        return f"{wanted}; {board.pin.reason}" if board.pin.reason else wanted
+    return f"{wanted}, not held" + (f": {board.pin.reason}" if board.pin.reason else "")
 
 
 def _fact(boards: Sequence[Board], board: Board, name: str) -> Fact:
