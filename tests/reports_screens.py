@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from farm_reports.parts import Soak, SpeedKept, ToThrottle
 from farm_reports.results import (
     Accuracy,
     Cell,
@@ -232,6 +233,19 @@ def partial(blocks: int, *, board_count: int = 2) -> Made:
     samples = made.samples if blocks else {}
     return changed(Made(made.results, samples), cells=cells, gates=gates, verdict="invalid", sentence=sentence, headline="",
                    ship=[], run=run(status="partial", finished=None, smallest_effect=None))  # fmt: skip
+
+
+def lasting() -> Made:
+    """A sustained run: every variant loses speed beside other work, and says at length how that was seen."""
+    made = grid(2, 6)
+    soak = Soak(
+        launches=8, disturbed=3, cool_ms=value(20.0, 0.01), warm_ms=value(25.0, 0.01),
+        speed_kept=SpeedKept(value=0.8, low=0.79, high=0.81, after_s=600.0),
+        time_to_throttle_s=ToThrottle(value=135.0, low=100.0, high=170.0, reason="in 5 of 8 launches; the others not within 15 min",
+                                      by="cooling device cpufreq-cpu0 at state 1"),
+    )  # fmt: skip
+    cells = [cell.model_copy(update={"soak": soak}) for cell in made.results.cells]
+    return changed(made, cells=cells, run=run(mode="sustained", memory_limit=180_000_000))
 
 
 def hostile() -> Made:

@@ -31,7 +31,7 @@ class Near(Link):
     """A farm-tune in this process."""
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__(-1, -1, lambda: str(desk.leave()))
+        super().__init__(-1, -1, lambda: str(desk.leave()), lambda: None)
         self.desk = desk
 
     def ask(self, verb: str, **fields: Any) -> Facts:

@@ -20,7 +20,7 @@ def point(khz: int, threads: int = 1) -> str:
 
 POINTS = tuple(map(point, CLOCKS))
 METER: dict[str, Any] = {
-    "scope": "board_dc", "source": "rail.in", "sensor_class": "B", "lsb_w": 0.001, "interval_ms": 1.0, "estimated": False,
+    "scope": "board_dc", "source": "rail.in", "sensor_class": "B", "lsb_w": 0.001, "interval_ms": 1.0,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from farm_agents.sysfs import CPU, Sysfs, cpu_list, integer
 POLICIES = CPU + "/cpufreq"
 KNOBS = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
 MOST_KHZ = 20_000_000
+NO_POLICY = "no cpufreq policy holds the measured CPUs"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Policy:
 def read(tree: Sysfs) -> Tuple[Policy, ...]:
     """Every policy; none on a board whose clocks nobody may set."""
     return tuple(_policy(tree, name, cpus) for name, cpus in policies(tree).items())
+
+
+def of(tree: Sysfs, cpus: Sequence[int]) -> List[Policy]:
+    """Those that hold one of these CPUs."""
+    return [policy for policy in read(tree) if set(policy.cpus) & set(cpus)]
 
 
 def _policy(tree: Sysfs, name: str, cpus: Sequence[int]) -> Policy:

@@ -11,8 +11,8 @@ from farm_agents.sysfs import CPU, Sysfs, apart, cpu_list, integer
 from farm_agents.wire import Json
 
 COUNTERS = re.compile(r"(core|package)_(throttle|power_limit)_count\Z")  # of Intel's processors, for each CPU
-STATE = re.compile(r"state([0-9]{1,4})\s+([0-9]{1,18})\Z")
-STATES_MOST = 256  # of a table of times
+STATE = re.compile(r"state([0-9]{1,4})\s+([0-9]{1,15})\Z")
+STATES_MOST = 256  # of a table of times, whose sum stays within 64 bits
 COUNTER, STATE_NOW, LIMIT, ALARM, CPUS, RESIDENCY = "counter", "state", "limit", "alarm", "cpus", "residency"
 NONSENSE = "nonsense"
 

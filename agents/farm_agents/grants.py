@@ -16,6 +16,7 @@ OF_DEVICE = re.compile("(" + DEVFREQ + r"/([A-Za-z0-9._:@+,#~=-]{1,64}))/(govern
 LISTS = {"scaling_governor": "scaling_available_governors", "governor": "available_governors"}
 VALUE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 CLOCK = re.compile(r"[0-9]{1,18}")
+SPEED = "scaling_setspeed"
 UNSUPPORTED = "<unsupported>"  # a speed that is set reads so under every governor but one, and goes with that
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 COOLERS = "sys/class/thermal"
@@ -138,20 +139,26 @@ def _runs_at(tree: Tree, folder: str, clock: Optional[int]) -> bool:
     return clock is not None and low is not None and high is not None and low <= clock <= high
 
 
+def cut(now: str, before: str) -> bool:
+    """Whether a limit is lower than it was."""
+    clock, earlier = clock_of(now), clock_of(before)
+    return clock is not None and earlier is not None and clock < earlier
+
+
 def tunables(tree: Tree, folder: str, governor: str) -> Json:
-    """What a governor was tuned to: the kernel forgets it when another one takes over."""
-    place = tuned_in(tree, folder, governor)
-    found: Json = {}
-    with suppress(OSError):
-        for name in os.listdir(tree.path(place)) if VALUE.fullmatch(governor) else []:
-            found[name] = " ".join(tree.words(place + "/" + name))
-    return found
+    """What a governor was tuned to, by path: the kernel forgets it when another one takes over.
 
-
-def tuned_in(tree: Tree, folder: str, governor: str) -> str:
-    """Most drivers keep one folder for all policies together, some one in each policy."""
+    Some drivers keep a folder of it in each policy, most one for all of them; and one governor has a speed.
+    """
     own = "{}/{}".format(folder, governor)
-    return own if os.path.isdir(tree.path(own)) else "{}/{}".format(os.path.dirname(folder), governor)
+    place = own if os.path.isdir(tree.path(own)) else "{}/{}".format(os.path.dirname(folder), governor)
+    names: List[str] = []
+    with suppress(OSError):
+        names = os.listdir(tree.path(place)) if VALUE.fullmatch(governor) else []
+    found = {path: " ".join(tree.words(path)) for path in (place + "/" + name for name in sorted(names))}
+    speed = folder + "/" + SPEED
+    told = " ".join(tree.words(speed))
+    return {**found, speed: told} if clock_of(told) is not None else found
 
 
 def errno_name(error: OSError) -> str:

@@ -15,6 +15,7 @@ from farm_agents import (
     firmware,
     hwmon,
     lock,
+    pin,
     place,
     probe,
     procfs,
@@ -58,8 +59,8 @@ def runtime(where: Place, name: Optional[str], try_out: Sequence[str]) -> Json:
 
 
 def clocks(tree: Sysfs, allowed: Sequence[int]) -> Json:
-    """`closed`: knobs that this account may not write."""
-    found = [policy for policy in cpufreq.read(tree) if set(policy.cpus) & set(allowed)]
+    """`closed`: knobs that this account may not write, where nobody does it for it."""
+    found = cpufreq.of(tree, allowed)
     return {
         "governor": cpufreq.governor(tree, allowed),
         "driver": _first(policy.driver for policy in found),
@@ -67,7 +68,9 @@ def clocks(tree: Sysfs, allowed: Sequence[int]) -> Json:
         "max_khz": max((policy.max_khz for policy in found if policy.max_khz), default=None),
         "most_khz": max((policy.highest_khz for policy in found if policy.highest_khz), default=None),
         "policies": len(found),
-        "closed": [
+        "closed": []
+        if pin.installed(tree)
+        else [
             tree.path("{}/{}/{}".format(cpufreq.POLICIES, policy.name, knob))
             for policy in found
             for knob in policy.closed
@@ -92,9 +95,9 @@ def supply(tree: Sysfs) -> Json:
 
 
 def power(tree: Sysfs) -> List[Json]:
-    """Every source of power: {"source", "readable", "path"}."""
+    """Every source of power that is a file: {"source", "readable", "path"}."""
     found = rails.shown(rails.read(tree, family.of(tree), hwmon.read(tree))).values()
-    files = [(rail.source, tree.path(next(iter(rail.files.values())))) for rail in found]
+    files = [(rail.source, tree.path(next(iter(rail.files.values())))) for rail in found if "mailbox" not in rail.files]
     return [{"source": name, "path": path, "readable": os.access(path, os.R_OK)} for name, path in files]
 
 

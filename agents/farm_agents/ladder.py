@@ -9,7 +9,6 @@ from farm_agents.wire import Json
 
 SPACED = 6  # clocks where the kernel lists none, both ends among them
 GRAIN_KHZ = 100_000  # in which processors without a list count
-NO_POLICY = "no cpufreq policy holds the measured CPUs"
 
 
 def look(root: str, cpus: str, allowed: Sequence[int]) -> Json:
@@ -24,9 +23,9 @@ def look(root: str, cpus: str, allowed: Sequence[int]) -> Json:
         measured = cores.resolve(cpus, allowed, cores.capacities(tree, allowed))
     except ValueError as error:
         return _none(str(error))
-    policies = [policy for policy in cpufreq.read(tree) if set(policy.cpus) & set(measured)]
+    policies = cpufreq.of(tree, measured)
     if not policies:
-        return _none(NO_POLICY)
+        return _none(cpufreq.NO_POLICY)
     if all(policy.frequencies_khz for policy in policies):
         return {"khz": _listed(policies), "listed": True, "most_khz": None, "reason": None}
     silent = [policy.name for policy in policies if not policy.frequencies_khz and None in _ends(tree, policy)]

@@ -14,7 +14,7 @@ from farm_agents import cgroup, memory
 from farm_agents.cgroup import NoGround, Words
 from farm_agents.fact import told
 from farm_agents.place import Place
-from farm_agents.sysfs import Sysfs
+from farm_agents.sysfs import Sysfs, integer
 from farm_agents.wire import Json
 
 KILLS = re.compile(r"^oom_kill (\d+)", re.MULTILINE)
@@ -42,12 +42,11 @@ class Group:
 
     def pids(self) -> List[int]:
         """Without those of other namespaces, which are told as 0."""
-        words = _text(self.path("cgroup.procs")).split()
-        return [int(word) for word in words if word.isdigit() and int(word) > 1]
+        found = map(integer, _text(self.path("cgroup.procs")).split())
+        return [pid for pid in found if pid is not None and pid > 1]
 
     def number(self, name: str) -> Optional[int]:
-        text = _text(self.path(name)).strip()
-        return int(text) if text.isdigit() else None
+        return integer(_text(self.path(name)).strip())
 
 
 @dataclass(frozen=True)

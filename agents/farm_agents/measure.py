@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Iterator, List, Optional
 
-from farm_agents import beside, canary, chirp, clock, counters, edges, idle, loop, memory, soak, steady, thermal, warmup
+from farm_agents import beside, canary, clock, counters, edges, idle, loop, memory, soak, steady, thermal, warmup
 from farm_agents.canary import Canary
 from farm_agents.counters import Counters
 from farm_agents.edges import Edges
@@ -69,6 +69,8 @@ def measure(work: Work, scene: Scene, voice: Voice, session: Session, inputs: In
     readings += settled.trial.readings
     readings += idle.window(scene.tree, ticking, work.recipe.idle_s, scene.facts, "after")
     if work.recipe.chirp_s:
+        from farm_agents import chirp  # noqa: PLC0415 - one launch of many sings, and every one pays for an import
+
         scene.facts["chirp"] = chirp.sing(len(scene.cpus or []), work.recipe.chirp_s)
     voice.stage("send")
     slot, step_ns = settled.trial.timed.slot, clock.smallest_step_ns(ticking.now)

@@ -219,6 +219,11 @@ class Pinning:
         return child(["sudo", "-n", program], self.beat)
 
 
+def installed(tree: Sysfs) -> bool:
+    """Whether root's own program sets clocks here for others."""
+    return any(os.path.exists(tree.path(name)) for name in (SOCKET, PROGRAM))
+
+
 def shown(rows: Sequence[Json]) -> List[Json]:
     names = ("path", "orig", "wanted", "readback", "orig_inferred")
     return [{name: row[name] for name in names if name in row} for row in rows]
@@ -226,9 +231,9 @@ def shown(rows: Sequence[Json]) -> List[Json]:
 
 def targets(tree: Sysfs, cpus: Sequence[int], wanted: str) -> Dict[Policy, int]:
     """The clock of each policy of these CPUs, in kHz. Raises Unpinnable."""
-    found = [policy for policy in cpufreq.read(tree) if set(policy.cpus) & set(cpus)]
+    found = cpufreq.of(tree, cpus)
     if not found:
-        raise Unpinnable("no cpufreq policy holds the measured CPUs")
+        raise Unpinnable(cpufreq.NO_POLICY)
     bases = {policy: cpufreq.khz(tree, policy.name, "base_frequency") for policy in found}
     return knobs.targets_khz(bases, wanted)
 

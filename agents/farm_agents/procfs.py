@@ -13,8 +13,9 @@ SWAPS = "proc/swaps"
 WAITED = re.compile(r"^some .*\btotal=([0-9]{1,18})\b", re.MULTILINE)
 SWAPPED_IN = re.compile(r"^pswpin ([0-9]{1,18})\b", re.MULTILINE)
 SWAPPED_OUT = re.compile(r"^pswpout ([0-9]{1,18})\b", re.MULTILINE)
-CPU_LINE = re.compile(r"^cpu([0-9]{1,9})((?: +[0-9]{1,18}\b)+)", re.MULTILINE)
+CPU_LINE = re.compile(r"^cpu([0-9]{1,9})((?: +[0-9]{1,11}\b)+)", re.MULTILINE)
 IDLE, IOWAIT, STEAL = 3, 4, 7
+MOST_KB = 1 << 50
 
 
 def text(tree: Sysfs, name: str) -> str:
@@ -40,7 +41,7 @@ def swaps(tree: Sysfs) -> Dict[str, int]:
     """Bytes of each device or file that pages are swapped to; a Jetson has six of compressed memory."""
     rows = [line.split() for line in text(tree, SWAPS).splitlines()[1:]]
     sizes_kb = {row[0]: integer(row[2]) for row in rows if len(row) > 2}
-    return {name: size_kb * 1024 for name, size_kb in sizes_kb.items() if size_kb is not None}
+    return {name: size_kb * 1024 for name, size_kb in sizes_kb.items() if size_kb is not None and size_kb < MOST_KB}
 
 
 def busy_ns(tree: Sysfs, cpus: Sequence[int]) -> Optional[int]:

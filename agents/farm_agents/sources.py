@@ -17,7 +17,6 @@ REQUEST = "scaling_cur_freq"
 X86 = re.compile(r"intel_|acpi-cpufreq|amd-pstate|pcc-cpufreq|powernow-k8")  # drivers
 QUIET_KERNEL = (5, 18)  # from which on the clock of an x86 CPU is told without interrupting it
 NO_REQUEST = "this kernel interrupts an x86 CPU, for 10 ms and more, to tell its clock; from 5.18 on it does not"
-NO_POLICY = "no cpufreq policy holds the measured CPUs"
 SAMPLED = {"clock_in_slot": "clocks", "limit_in_slot": "limits", "pressure": "pressure", "fan": "fan"}  # for `hello`
 # By quantity of a rail: the end of the source's name, its unit, its lane. A voltage hardly moves, a counter cannot be missed.
 QUANTITIES = {
@@ -57,8 +56,8 @@ def sources(tree: Sysfs, cpus: Sequence[int], release: Optional[str] = None) -> 
     requests, limits = _clocks(tree, cpus, "cur", REQUEST), _clocks(tree, cpus, "max", "scaling_max_freq")
     loud = [source for source in requests if _interrupts(tree, source, kernel)]
     kinds: List[Tuple[str, List[Source], str]] = [
-        ("clocks", [each for each in requests if each not in loud], NO_REQUEST if loud else NO_POLICY),
-        ("limits", limits, NO_POLICY),
+        ("clocks", [each for each in requests if each not in loud], NO_REQUEST if loud else cpufreq.NO_POLICY),
+        ("limits", limits, cpufreq.NO_POLICY),
         ("throttle", _coolers(tree), "no cooling device slows this processor down"),
         ("temperature", _zones(tree), "there is no thermal zone"),
         ("power", _rails(tree), "no file of this board tells power, current or energy"),

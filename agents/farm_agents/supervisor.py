@@ -269,8 +269,10 @@ class Agent:
     def _beating(self) -> Iterator[None]:
         """Beats are due while farm-tune is waited for: the orchestrator takes a silent agent for lost."""
         self.next_beat = time.monotonic() + BEAT_AGENT_S
-        yield
-        self.next_beat = float("inf")
+        try:
+            yield
+        finally:
+            self.next_beat = float("inf")
 
     def _spawn(self, arrival: Arrival, settled: Json) -> None:
         work = arrival.work

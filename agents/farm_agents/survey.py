@@ -1,6 +1,5 @@
 """All that a board's tree tells of its clocks, heat, power and supply, and the reason for each thing that is missing."""
 
-import os
 import re
 from dataclasses import asdict, dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
@@ -169,7 +168,7 @@ def capabilities(tree: Sysfs, found: Hardware, allowed: Sequence[int]) -> Json:
         "throttle": _unless(_tells_throttling(found), NO_THROTTLE),
         "power": None if found.power else _no_power(found),
         "firmware": _unless(found.throttled_bits is not None, firmware.NO_FIRMWARE),
-        "pin": None if _farm_tune(tree) else _closed(found, allowed),
+        "pin": None if pin.installed(tree) else _closed(found, allowed),
         "perf": cycles.reason(Sysfs()),  # its cycles are counted, whatever tree stands for the board
         "memory_limit": cgroup.reason(tree),
     }
@@ -194,11 +193,6 @@ def _no_power(found: Hardware) -> str:
         return NO_WHOLE
     refused = ["{}: {}".format(chip.name, chip.refused) for chip in found.chips if chip.refused]
     return "; ".join([NO_RAIL, *refused])
-
-
-def _farm_tune(tree: Sysfs) -> bool:
-    """Whether root's own program sets clocks here for others."""
-    return any(os.path.exists(tree.path(name)) for name in (pin.SOCKET, pin.PROGRAM))
 
 
 def _closed(found: Hardware, allowed: Sequence[int]) -> Optional[str]:

@@ -12,19 +12,7 @@ import sys
 import time
 from typing import Any, List, NoReturn, Optional, Sequence
 
-from farm_agents.grants import (
-    LIMITS,
-    UNSUPPORTED,
-    Json,
-    Refused,
-    Tree,
-    check_value,
-    clock_of,
-    errno_name,
-    knob_of,
-    tunables,
-    tuned_in,
-)
+from farm_agents.grants import LIMITS, UNSUPPORTED, Json, Refused, Tree, check_value, cut, errno_name, knob_of, tunables
 from farm_agents.guardian import Guardian, on_signals
 from farm_agents.ledger import Journal
 
@@ -32,7 +20,7 @@ JOURNAL = "/var/lib/farm-agent/lease.json"
 LINE_LIMIT = 1 << 16
 WRITES_MOST = 512
 LEASE_MOST_S = 6 * 3600.0
-GOVERNOR, SPEED = "scaling_governor", "scaling_setspeed"
+GOVERNOR = "scaling_governor"
 
 
 def main(words: Sequence[str]) -> int:
@@ -183,10 +171,7 @@ class Desk:
         if file == LIMITS[1] and self.tree.cooled():
             most = self.tree.words(folder + "/cpuinfo_max_freq")
             return {"orig": most[0] if most else orig, "orig_inferred": True}
-        if file != GOVERNOR:
-            return {"orig": orig}
-        speed = " ".join(self.tree.words(folder + "/" + SPEED))  # the one governor that has one forgets it as well
-        return {"orig": orig, "tunables": tunables(self.tree, folder, orig), "speed": speed}
+        return {"orig": orig, **({"tunables": tunables(self.tree, folder, orig)} if file == GOVERNOR else {})}
 
     def _journal(self) -> None:
         head = {"boot_id": self.tree.boot_id(), "lease": self.lease, "until": self.until}
@@ -207,14 +192,14 @@ class Desk:
         """`seen`: somebody else has set it since; it is left to them."""
         row = {"path": knob["path"], "orig": knob["orig"], "restored": False, "error": None}
         try:
-            folder, file = knob_of(self.tree, knob["path"])
+            _, file = knob_of(self.tree, knob["path"])
             now = self.tree.text(knob["path"])
             if now != knob["orig"]:
                 if self._foreign(knob, file, now):
                     return {**row, "seen": now}
                 if knob["orig"] == UNSUPPORTED:
                     return {**row, "restored": True}  # its governor takes it along
-                self._write_back(folder, knob)
+                self._write_back(knob)
             after = self.tree.text(knob["path"])
             capped = file in LIMITS and self.tree.cooled()
             return {**row, "restored": after == knob["orig"] or capped}
@@ -225,17 +210,12 @@ class Desk:
         """Whether neither this program nor heat wrote what stands there now; unread since the write, it is ours."""
         if knob.get("readback") is None or now == knob["readback"]:
             return False
-        seen, told = clock_of(now), clock_of(knob["readback"])
-        sunk = file in LIMITS and seen is not None and told is not None and seen < told
-        return not (sunk and self.tree.cooled())
+        return not (file in LIMITS and cut(now, knob["readback"]) and self.tree.cooled())
 
-    def _write_back(self, folder: str, knob: Json) -> None:
+    def _write_back(self, knob: Json) -> None:
         self.tree.write(knob["path"], knob["orig"])
-        for name, value in knob.get("tunables", {}).items():  # the kernel may refuse one that it told
-            place = tuned_in(self.tree, folder, knob["orig"])
-            self.tree.set("{}/{}".format(place, os.path.basename(name)), str(value))
-        if clock_of(str(knob.get("speed"))) is not None:
-            self.tree.set(folder + "/" + SPEED, knob["speed"])
+        for path, value in knob.get("tunables", {}).items():  # the kernel may refuse one that it told
+            self.tree.set(path, str(value))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from farm_lab.state import Options, State, VirtualBoard
 LIMIT = 999
 AT_ONCE = 16
 WEATHER = "weather"
+GUARDED_S = 10.0  # the guard of what it has stopped ends after it, and must not be killed before
 
 
 def up(places: Places, count: int, options: Options) -> State:
@@ -116,7 +117,7 @@ def _set_in(places: Places, before: State, now: State) -> None:
     there = background.running(WEATHER, places.root)
     if there and before.boards == now.boards:
         return
-    end(there)
+    end(there, GUARDED_S)
     state.write(places, replace(now, ready=False))
     background.start(WEATHER, places.root, places.root / "weather.log")
 
@@ -161,7 +162,7 @@ def _end_all(places: Places) -> None:
 
     The physics first: a process that it has stopped hears no SIGTERM.
     """
-    end(background.running(WEATHER, places.root))
+    end(background.running(WEATHER, places.root), GUARDED_S)
     quota.forget(places.root)
     folders = [BoardPlaces(folder) for folder in _folders(places.boards)]
     processes = {process for folder in folders for process in sshd.of_board(folder)}

@@ -70,7 +70,6 @@ def _told(found: Source, energy: Energy) -> Json:
             "lsb_w": energy.lsb_w,
             "interval_ms": round(energy.interval_ms, 3),
             "idle_w": energy.idle_w,
-            "estimated": found.estimated,
         },
     }
 
@@ -122,7 +121,6 @@ def _own(rails: list[Json]) -> Source | None:
         sensor_class="A" if counts else "B",
         least_s=LEAST_S["A" if counts else "B"],
         rails=tuple(_rail(rail) for rail in rails),
-        estimated=any(rail["source"] == "pmic" for rail in rails),
     )
 
 

@@ -23,6 +23,7 @@ from farm_reports.sections.tradeoffs import tradeoffs
 from farm_reports.sections.trust import trust
 from farm_reports.sections.verdict import LOOKS, verdict
 from farm_reports.sections.view import Samples, Section, View
+from farm_reports.sections.words import coded
 
 TEMPLATES = "templates"
 
@@ -68,10 +69,12 @@ def _asset(name: str) -> str:
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    found = Environment(
         loader=PackageLoader("farm_reports", TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["coded"] = coded
+    return found

@@ -23,9 +23,9 @@ class Value(Part):
 class Energy(Part):
     """What the energy of a cell was measured with. Figures of different scopes are never to be compared.
 
-    `sensor_class`: A a counter or a bench instrument, B a shunt or a PMIC on the board, C a plug. `lsb_w`: the smallest
+    `sensor_class`: A a counter or a bench instrument, B a shunt on the board, C a plug. `lsb_w`: the smallest
     step of the sensor, `interval_ms`: from one new value to the next, each null where nobody tells. `idle_w`: the power
-    of the board while the loaded runner was blocked. `estimated`: what the sensor does not see was added by a fit.
+    of the board while the loaded runner was blocked.
     """
 
     scope: Literal["wall_ac", "board_dc", "module_input", "board_rails", "soc_pkg"]
@@ -34,7 +34,6 @@ class Energy(Part):
     lsb_w: float | None
     interval_ms: float | None
     idle_w: float | None
-    estimated: bool
 
 
 class ToThrottle(Value):

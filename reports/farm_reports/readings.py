@@ -13,7 +13,7 @@ CLOCK, MEMORY = "clock", "memory"  # the parts of the canary
 CANARY = {CLOCK: 0.02, MEMORY: 0.04}  # what a part may take longer after a slot than before it
 CANARY_SPREADS = 4  # times what it varies by on a board that was measured, where that is more
 TICK_S = 0.01  # in which the kernel counts the time of a CPU
-POINT_PARTS = 7
+POINT_PARTS, PIN = 7, 4  # of the text that names a point, and which of them is the clock
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Readings:
     def pin(self) -> str:
         """The clock that was asked for."""
         parts = self.point.split("/")
-        return parts[4] if len(parts) == POINT_PARTS else STOCK
+        return parts[PIN] if len(parts) == POINT_PARTS else STOCK
 
     @property
     def tight(self) -> bool:

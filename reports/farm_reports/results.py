@@ -62,7 +62,7 @@ class Counts(Part):
 
 
 class GateCell(Part):
-    """`value`, `low`, `high` in the unit of the bound: ms, ratio minus one, bytes, points."""
+    """`value`, `low`, `high` in the unit of the bound: ms, ratio minus one, bytes, mJ, points."""
 
     board: str
     variant: str | None

@@ -132,3 +132,10 @@ def test_coolers_of_one_kind_are_told_apart_as_the_sampler_does(tmp_path: Path) 
 def test_any_text_is_a_value_or_nonsense(parse: Callable[[str], object], text: str) -> None:
     with suppress(ValueError):
         assert parse(text) is not None
+
+
+def test_times_whose_sum_no_database_holds_are_nonsense() -> None:
+    row = "state{}\t{}"
+    assert edges._slowed_ms("\n".join(row.format(k, 10**14) for k in range(256))) == 255 * 10**14
+    with pytest.raises(ValueError, match="state"):
+        edges._slowed_ms("\n".join(row.format(k, 10**17) for k in range(256)))

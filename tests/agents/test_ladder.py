@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import pin_support as clocks
-from farm_agents import ladder
+from farm_agents import cpufreq, ladder
 from farm_agents.sysfs import Sysfs
 from hardware_golden import laid
 from pin_support import POLICY, put
@@ -55,7 +55,7 @@ def test_a_small_processor_has_as_many_clocks_as_it_has_steps_of_100_mhz(tmp_pat
 
 @pytest.mark.parametrize(
     ("name", "cpus", "reason"),
-    [("bb-ai64", "big", ladder.NO_POLICY), ("pi4", "9", "cpus '9': this process may use")],
+    [("bb-ai64", "big", cpufreq.NO_POLICY), ("pi4", "9", "cpus '9': this process may use")],
 )
 def test_a_board_without_clocks_says_why(tmp_path: Path, name: str, cpus: str, reason: str) -> None:
     found = told(laid(tmp_path / name, name), cpus, 4)

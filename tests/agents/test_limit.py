@@ -302,3 +302,11 @@ def test_what_a_group_counted_is_read_from_either_version(tmp_path: Path) -> Non
         assert limit.taken(made) == told
     assert limit.taken(Bounds(LIMIT, Group(str(tmp_path / "gone"), cgroup.SECOND, ""), "")) == Taken()
     assert limit.facts(made, Taken())["cgroup_peak_reason"] == limit.NOT_TOLD
+
+
+def test_what_is_no_number_in_a_group_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").write_text("0\n²\n17\n")
+    (tmp_path / "memory.peak").write_text("²\n")
+    group = Group(str(tmp_path), cgroup.SECOND, "")
+    assert group.pids() == [17]
+    assert group.number("memory.peak") is None

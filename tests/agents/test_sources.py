@@ -39,6 +39,15 @@ def test_the_clock_that_interrupts_the_cpu_it_reads_is_never_read(tmp_path: Path
     assert [source.path for source in found if "cpuinfo" in source.path] == []
 
 
+def test_of_one_chip_the_fourth_current_is_a_sum_and_of_another_a_rail(tmp_path: Path) -> None:
+    chip = "sys/class/hwmon/hwmon7/"
+    places = {chip + f"{kind}{number}_input": "1000" for kind in ("in", "curr") for number in (3, 4, 7)}
+    for name, rails in (("ina3221", {"curr3"}), ("ltc2977", {"curr3", "curr4", "curr7"})):
+        found = sources(tree(tmp_path / name, {**BOARD, **places, chip + "name": name}), [0]).found
+        read = {source.name.split("/")[-1] for source in found if f"rail.{name}" in source.name}
+        assert read == {f"{rail}.{what}" for rail in rails for what in ("curr", "volt")}
+
+
 def test_every_kind_that_is_missing_has_its_reason(tmp_path: Path) -> None:
     found = sources(tree(tmp_path, {"sys/devices/system/cpu/online": "0"}), [0])
     kinds = {"clocks", "throttle", "temperature", "power", "devfreq", "firmware"}

@@ -157,7 +157,7 @@ def test_a_fifo_and_an_endless_file_in_place_of_a_sensor_hold_nobody_up(tmp_path
 
 def test_numbers_that_no_kernel_writes_are_none(tmp_path: Path) -> None:
     many = "9" * 5000
-    swaps = f"Filename Type Size Used\n/dev/a partition {many} 0\n/dev/b partition ² 0\n/dev/c partition 8 0\n"
+    swaps = f"Filename Type Size Used\n/dev/a partition {many} 0\n/dev/b partition ² 0\n/dev/c partition 8 0\n/dev/d partition {10**17} 0\n"
     stat = f"cpu0 {many} 0 0 0 0 0 0 0\ncpu1 1 1 1 1 1 1 1 1\n"
     files = {
         "proc/meminfo": f"MemTotal: {many} kB\n",

@@ -229,15 +229,3 @@ def test_an_agent_that_tells_nonsense_of_its_rails_has_no_energy(hardware: objec
                                   {"slot_t0_ns": 9, "slot_t1_ns": 5}, {"slot_t0_ns": 0, "slot_t1_ns": 2**62}])  # fmt: skip
 def test_a_slot_that_cannot_be_has_no_energy(virtual: Sysfs, said: Json) -> None:
     assert powered.facts({}, told(virtual), said, constant(virtual, lambda _: 5.0))["energy_uj"] is None
-
-
-def test_a_pmic_is_told_as_estimated_and_holds_what_its_rails_miss() -> None:
-    pmic = {"key": "pmic", "label": "pmic", "source": "pmic", "scope": "board_rails", "files": {"mailbox": "dev/vcio"}}
-    hardware = {"rails": [pmic], "power": ["pmic"]}
-    wave = Square(1.0, 0.2)
-    rows = [row(START_S + k / 10, "rail.pmic.power", wave.watt(START_S + k / 10) * 1e3, "mW") for k in range(151)]
-    found = powered.facts({}, {"hardware": hardware}, slot(*SLOT), rows)
-    seconds = SLOT[1] - SLOT[0]
-    truth_j = 1.1451 * wave.between(START_S + SLOT[0], START_S + SLOT[1]) + 0.5879 * seconds
-    assert found["energy_uj"] / 1e6 == pytest.approx(truth_j, rel=0.01)
-    assert (found["energy"]["scope"], found["energy"]["estimated"]) == ("board_rails", True)

@@ -10,13 +10,20 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from farm_reports import page
-from reports_screens import FIRST_SCREENS, hostile
+from reports_screens import FIRST_SCREENS, hostile, lasting
 from reports_support import Made, grid
+from swept_support import judged, records
 
 WIDTHS = {"wide": 1440, "narrow": 390}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-PAGES = {**FIRST_SCREENS, "hostile": hostile}
 CHECKS = (Path(__file__).parent / "accessibility.js").read_text(encoding="utf-8")
+
+
+def swept() -> Made:
+    return Made(judged(records(energy=True, unheld=600_000), limits={"energy": "9mJ"}, ship=("int8",)), {})
+
+
+PAGES = {**FIRST_SCREENS, "hostile": hostile, "swept": swept, "lasting": lasting}
 
 
 def written(folder: Path, made: Made, name: str = "report.html") -> Path:
@@ -168,8 +175,9 @@ def test_the_saved_sheet_has_a_row_per_cell(chromium: Browser, tmp_path: Path) -
     assert len(lines) == 1 + 18
 
 
-def test_text_in_drawings_is_never_smaller_than_ten_pixels(chromium: Browser, tmp_path: Path) -> None:
-    file = written(tmp_path, grid(3, 6))
+@pytest.mark.parametrize("made", [grid(3, 6), swept()], ids=["boards", "clocks"])
+def test_text_in_drawings_is_never_smaller_than_ten_pixels(chromium: Browser, tmp_path: Path, made: Made) -> None:
+    file = written(tmp_path, made)
     for width in WIDTHS.values():
         with chromium.new_context(viewport={"width": width, "height": 900}) as context:
             tab = context.new_page()

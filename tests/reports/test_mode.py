@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from farm_reports import exports, page
 from farm_reports.results import Results
-from farm_reports.sections import compare, data, header, trust
+from farm_reports.sections import compare, data, header, trust, words
 from farm_reports.sections.view import View
 from reports_screens import measured
 from reports_support import Made
@@ -65,6 +66,14 @@ def test_the_mode_stands_in_every_copy() -> None:
     assert "; mode sustained; " in exports.summary(made.results)
     assert made.results.document()["run"]["mode"] == "sustained"
     assert {cell["point"]["mode"] for cell in made.results.document()["cells"]} == {"sustained"}
+
+
+def test_a_command_in_a_sentence_is_shown_as_code_and_stays_text() -> None:
+    made = in_mode("burst")
+    html = page.render(made.results, made.samples)
+    assert "<code>farm boards calibrate</code> measures what it is" in html
+    assert "`" not in re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL)
+    assert str(words.coded("`<b>` & `c")) == "<code>&lt;b&gt;</code> &amp; `c"
 
 
 def test_the_command_that_makes_the_run_again_names_what_it_was_asked_for() -> None:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
+from rich.table import Table
 
 from farm_orchestrator.cli.outcome import parts
 from farm_reports import exports, page, swept
@@ -163,6 +164,8 @@ def test_the_summary_and_the_terminal_say_the_same_and_tell_the_cells_apart() ->
     console = Console(width=200, record=True, file=StringIO())
     for part in parts(results):
         console.print(part)
+    (table,) = (part for part in parts(results) if isinstance(part, Table))
+    assert [row.style for row in table.rows].count("bold") == 1, "the one to ship, at the clock of the verdict alone"
     said = plain(console.export_text())
     assert BEST in said
     assert "int8 at 0.6 GHz" in said

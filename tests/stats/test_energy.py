@@ -21,8 +21,8 @@ def window(t0_s: float, t1_s: float) -> Window:
     return first, last
 
 
-def source(*rails: Rail, least_s: float = 10.0, estimated: bool = False) -> Source:
-    return Source("VDD_IN (ina3221)", "module_input", "B", least_s, rails or (R,), estimated)
+def source(*rails: Rail, least_s: float = 10.0) -> Source:
+    return Source("VDD_IN (ina3221)", "module_input", "B", least_s, rails or (R,))
 
 
 def of(
@@ -126,12 +126,6 @@ def test_the_rails_of_a_scope_are_added() -> None:
     assert of(rows, Rail("rail.r", "CPU", lsb_w=0.04), Rail("rail.s", "SOC")).lsb_w is None
     with pytest.raises(Untold, match="no reading of CV"):
         of(rows, R, Rail("rail.t", "CV"))
-
-
-def test_a_pmic_is_estimated_by_a_fit() -> None:
-    rows = [row(START_S + k / 10, "rail.pmic.power", 4000.0, "mW") for k in range(151)]
-    found = energy.of_window(source(Rail("rail.pmic", "pmic"), estimated=True), rows, window(1.0, 13.0))
-    assert found.gross_j == pytest.approx((1.1451 * 4.0 + 0.5879) * 12)
 
 
 @pytest.mark.parametrize(

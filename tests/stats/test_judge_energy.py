@@ -11,7 +11,7 @@ from farm_reports.tables import LaunchRecord
 from tables_support import TIMES, cell, launch, tables
 
 SHUNT = {"scope": "module_input", "source": "VDD_IN (ina3221)", "sensor_class": "B", "lsb_w": 0.04, "interval_ms": 100.0,
-         "idle_w": 3.9, "estimated": False}  # fmt: skip
+         "idle_w": 3.9}  # fmt: skip
 MJ = {"fp32": 20.0, "int8": 8.0}
 
 

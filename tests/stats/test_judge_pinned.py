@@ -41,12 +41,12 @@ def test_where_no_launch_held_it_the_reason_is_theirs() -> None:
 def test_a_memory_that_kept_its_own_clock_is_told_beside_the_processors() -> None:
     dmc = [{"name": "dmc", "held": False, "reason": "EACCES min_freq of dmc"}]
     found = pin({**HELD, "memory": [{"name": "emc", "held": True, "reason": None}]}, {**HELD, "memory": dmc})
-    assert found == Pin(wanted="max", held=True, reason="the memory's clock was not: EACCES min_freq of dmc")
+    assert found == Pin(wanted="max", held=True, reason="the memory's clock was not held: EACCES min_freq of dmc")
     assert pin({**HELD, "memory": "all"}, {**HELD, "memory": [7]}) == Pin(wanted="max", held=True, reason=None)
     fact = {**HELD, "memory": dmc}
     records = [replace(one, facts={**one.facts, "pin": fact}) for one in launches(("rpi5",), point=MAX)]
     body = trust(View(results(tables(records, points=(MAX,))), {})).body
-    assert [row.clocks for row in body.boards] == ["max; the memory's clock was not: EACCES min_freq of dmc"]
+    assert [row.clocks for row in body.boards] == ["max; the memory's clock was not held: EACCES min_freq of dmc"]
 
 
 def test_one_launch_that_did_not_hold_it_is_enough_and_counted() -> None:

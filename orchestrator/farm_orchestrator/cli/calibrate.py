@@ -57,7 +57,7 @@ def calibrate(names: tuple[str, ...], runs: int | None, variant: Path | None, pr
 
     boards = list(kept.pinned(boards, kept.kept(boards, pin, settings.home)))
     order = Order(",".join(names), variant or example() / VARIANT, runs, pin)
-    code = measure(order, settings, _talk(quiet=quiet))
+    code = measure(order, settings, talk(quiet=quiet))
     _print({board["name"]: order.pin_of(board) for board in boards}, settings, as_json=as_json)
     return code
 
@@ -77,7 +77,7 @@ def document(known: Calibration) -> Json:
     return asdict(known)
 
 
-def _talk(*, quiet: bool) -> Talk:
+def talk(*, quiet: bool) -> Talk:
     from farm_orchestrator.cli.live import make_view
     from farm_orchestrator.run.calibrate import Talk
 

@@ -82,10 +82,11 @@ def _table(results: Results) -> Table:
         table.add_column(plain(name), justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     unit = figures.clock(results.cells)
-    ships, clocked = {(ship.board, ship.variant) for ship in results.ship}, swept.boards(results)
+    ships = {(ship.board, ship.variant): ship.point_key for ship in results.ship}
+    clocked = swept.boards(results)
     for cell in sorted(results.cells, key=_order)[:ROWS]:
         row = (cell.board,) if several else ()
-        style = "bold" if (cell.board, cell.variant) in ships else None
+        style = "bold" if ships.get((cell.board, cell.variant), "") in {cell.point_key, None} else None
         table.add_row(*map(plain, (*row, swept.called(cell, clocked), *_figures(cell, unit, results))), style=style)
     if len(results.cells) > ROWS:
         table.caption = f"and {len(results.cells) - ROWS} more cells on the page"

@@ -59,8 +59,8 @@ def _threads(ctx: click.Context, param: click.Parameter, text: str | None) -> tu
     "--pin",
     callback=clocks,
     metavar="max|stock|sustained|sweep|KHZ",
-    help="Hold this clock during launches; sustained: the one that `farm boards soak` found; sweep: one after the other up to 6 of each board's own, sweep:all or "
-    "sweep:KHZ,KHZ others.  [the boards', else stock]",
+    help="Hold this clock during launches; sustained: the one that `farm boards soak` found; sweep: one after the other "
+    "up to 6 of each board's own, sweep:all or sweep:KHZ,KHZ others.  [the boards', else stock]",
 )
 @click.option(
     "--memory-limit",

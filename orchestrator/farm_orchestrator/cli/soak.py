@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm_orchestrator.cli.calibrate import VARIANT, talk
 from farm_orchestrator.cli.times import length
 from farm_orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from farm_orchestrator.run.sustaining import Outcome
-
-VARIANT = "fp32.onnx"  # of the example
 
 
 @click.command()
@@ -42,13 +41,10 @@ def soak(names: tuple[str, ...], soak_s: float, variant: Path | None, inventory:
         )
     from farm_orchestrator import config
     from farm_orchestrator.cli.demo import example
-    from farm_orchestrator.cli.live import make_view
-    from farm_orchestrator.run.calibrate import Talk
     from farm_orchestrator.run.sustaining import Soaks, sustain
 
-    talk = Talk(lambda: make_view(quiet=quiet), lambda text: click.echo(text, err=True))
     soaks = Soaks(",".join(names), variant or example() / VARIANT, soak_s)
-    outcome = sustain(soaks, config.load(inventory=inventory), talk)
+    outcome = sustain(soaks, config.load(inventory=inventory), talk(quiet=quiet))
     _print(outcome, as_json=as_json)
     return outcome.code
 

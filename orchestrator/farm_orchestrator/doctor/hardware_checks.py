@@ -106,10 +106,9 @@ def pinning(facts: BoardFacts) -> Answer | None:
         return None if seen is None else ok("no cpufreq policy: nothing to hold")
     if not seen.closed:
         return ok("this account may set the clocks")
-    group = facts.scan.groups[0] if facts.scan and facts.scan.groups else "GROUP"
-    line = f"z {CPUFREQ}/scaling_{{governor,min_freq,max_freq}} 0664 root {group} -"
+    user = facts.scan.user if facts.scan else "USER"
     return warning("this account may not set the clocks", f"{len(seen.closed)} files below {CPUFREQ} are closed to it",
-                   f"on the board: `echo '{line}' | sudo tee /etc/tmpfiles.d/benchfarm.conf && sudo systemd-tmpfiles --create`")  # fmt: skip
+                   f"`farm boards tune-script > farm-tune.sh`, read it, then on the board as root: `sh farm-tune.sh {user}`")  # fmt: skip
 
 
 def power(facts: BoardFacts) -> Answer | None:
@@ -143,8 +142,6 @@ def meter(facts: BoardFacts) -> Answer | None:
 
 def _open_up(facts: BoardFacts, sensor: Sensor) -> str:
     user = facts.scan.user if facts.scan else None
-    if sensor.source == "pmic":
-        return f"on the board: `sudo usermod -aG video {user or 'USER'}`, then log in again"
     return f"on the board: `sudo chgrp {user or 'GROUP'} {sensor.path} && sudo chmod g+r {sensor.path}` (until it restarts)"
 
 

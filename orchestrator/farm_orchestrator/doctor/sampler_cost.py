@@ -86,7 +86,7 @@ def look(board: Json, home: Path, pairs: int = PAIRS) -> Finding:
 def answer(cost: Cost) -> Answer:
     said = cost.sampler
     if said.get("mode") is None:
-        return fault("no sampler ran", str(said.get("reason")), None)
+        return fault("no sampler ran", str(said.get("reason") or "the agent did not say why"), None)
     what = (
         f"it costs {cost.median} of the median latency, {cost.p99} of the 99th percentile: {cost.pairs} pairs of "
         f"launches in turns, {said.get('sources')} sources every {said.get('period_ms')} ms, mode {said['mode']}"

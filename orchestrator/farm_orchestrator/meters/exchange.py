@@ -1,4 +1,4 @@
-"""Bytes to a meter and back over TCP, under one deadline and one limit of size for the whole exchange."""
+"""Bytes to a meter and back over TCP: a deadline for the connection, one for the whole answer, and a limit of its size."""
 
 import socket
 import time

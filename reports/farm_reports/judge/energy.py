@@ -25,7 +25,6 @@ class Place(NamedTuple):
     scope: str
     source: str
     sensor_class: str
-    estimated: bool
 
 
 def figures(evidence: Evidence, absent: str) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def _of(launch: LaunchRecord) -> Place | None:
     scope, source, sensor_class = (facts.get(name) for name in ("scope", "source", "sensor_class"))
     if scope not in SCOPES or not isinstance(source, str) or sensor_class not in {"A", "B", "C"}:
         return None
-    return Place(scope, source, sensor_class, facts.get("estimated") is True)
+    return Place(scope, source, sensor_class)
 
 
 def _said(launch: LaunchRecord) -> Readings:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from farm_reports.readings import Readings
+from farm_reports.readings import PIN, Readings
 from farm_reports.stats.tails import Tail, tail
 from farm_reports.tables import LaunchRecord, Tables
 
@@ -21,7 +21,6 @@ SCREEN_PHASE = 2
 MEASURE_PHASE = 3
 CONFIRM_PHASE = 6
 BLOCK_LOST = "block_lost"
-PIN = 4  # its place in the text that names a point
 OPEN = {"pending", "running", "cancelled"}
 Key = tuple[str, str, str]
 Floats = NDArray[np.float64]

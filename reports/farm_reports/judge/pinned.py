@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from farm_reports.judge.cells import point
+from farm_reports.judge.swept import REASON_MOST, UNTOLD
 from farm_reports.results import Pin
-from farm_reports.tables import Json, Tables
+from farm_reports.tables import STOCK, Json, Tables
 
-STOCK = "stock"
 WATCHED = Pin(wanted=STOCK, held=False, reason="clocks are observed, not set")
-UNTOLD = "the agent did not say"
-REASON_MOST = 200
 
 
 def pin_of(tables: Tables, board: str) -> Pin:
@@ -35,7 +33,7 @@ def _memory(said: list[Json]) -> str | None:
         row for one in said if isinstance(one.get("memory"), list) for row in one["memory"] if isinstance(row, dict)
     ]
     loose = next((row for row in rows if row.get("held") is not True), None)
-    return None if loose is None else f"the memory's clock was not: {loose.get('reason') or UNTOLD}"[:REASON_MOST]
+    return None if loose is None else f"the memory's clock was not held: {loose.get('reason') or UNTOLD}"[:REASON_MOST]
 
 
 def _said(tables: Tables, board: str) -> list[Json]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from farm_reports.judge.case import Case
-from farm_reports.judge.evidence import PIN, Evidence, Key, unpinned
+from farm_reports.judge.evidence import Evidence, Key, unpinned
 from farm_reports.judge.swept import FEW, loose, mostly, references
 from farm_reports.parts import Optimum, Step, Sweep, Value
-from farm_reports.readings import Readings
+from farm_reports.readings import PIN, Readings
 from farm_reports.results import Cell
 
 TEMPERATURES = ("temp_mc_launch", "temp_mc_start", "temp_mc_end")

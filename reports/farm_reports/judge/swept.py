@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from farm_reports.judge.case import Case
-from farm_reports.judge.evidence import PIN, Evidence
+from farm_reports.judge.evidence import Evidence
 from farm_reports.judge.state import state
+from farm_reports.readings import PIN
 from farm_reports.results import Cell
 from farm_reports.tables import LaunchRecord
 

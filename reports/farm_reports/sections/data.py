@@ -16,7 +16,7 @@ FILES = (
     ("results.json", "all figures of this page"),
     ("samples.parquet", "one row per iteration"),
     ("launches.parquet", "one row per launch"),
-    ("readings.parquet", "clocks and temperatures"),
+    ("readings.parquet", "clocks, temperatures, power"),
     ("junit.xml", "the gates for CI"),
     ("summary.md", "the short text"),
 )

@@ -77,11 +77,11 @@ def _write_memory(_view: View, value: Value) -> tuple[str, str]:
 
 
 def _energy_layer(view: View, cell: Cell, base: Cell | None) -> Layer:
-    """Coloured by the ratio to the baseline's on the same board, where both are of one scope."""
+    """Coloured by the ratio to the baseline's on the same board, where one sensor told both."""
     value, reference = cell.energy_mj.value, base.energy_mj.value if base else None
-    scopes = {one.energy.scope if one.energy else "" for one in (cell, base) if one}
-    step = heat(value / reference) if value and reference and len(scopes) == 1 and view.compared else 0
-    return Layer("energy", power.write(cell.energy_mj), power.detail(cell)[:60], step)
+    sensors = {(one.energy.scope, one.energy.source) if one.energy else None for one in (cell, base) if one}
+    step = heat(value / reference) if value and reference and len(sensors) == 1 and view.compared else 0
+    return Layer("energy", power.write(cell.energy_mj), power.span(cell.energy_mj)[:40], step)
 
 
 def _size_layer(view: View, cell: Cell, base: Cell | None) -> Layer:

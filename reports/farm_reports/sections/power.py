@@ -39,13 +39,17 @@ def write(value: Value) -> str:
     return figures.DASH if value.value is None else figures.energy(value.value)
 
 
-def detail(cell: Cell) -> str:
-    """The interval of a figure, and its scope."""
-    value = cell.energy_mj
+def span(value: Value) -> str:
+    """The interval of a figure, or why there is none."""
     if value.value is None:
         return value.reason or "not measured"
-    span = [] if value.low is None or value.high is None else [figures.energies(value.low, value.high)]
-    return ", ".join([*span, *([SCOPES[cell.energy.scope]] if cell.energy else [])])
+    return "" if value.low is None or value.high is None else figures.energies(value.low, value.high)
+
+
+def detail(cell: Cell) -> str:
+    """The interval of a figure, and its scope."""
+    scope = SCOPES[cell.energy.scope] if cell.energy and cell.energy_mj.value is not None else ""
+    return ", ".join(filter(None, (span(cell.energy_mj), scope)))
 
 
 def statements(view: View) -> Iterator[str]:
@@ -60,9 +64,8 @@ def statements(view: View) -> Iterator[str]:
 def _sensor(energy: Energy) -> str:
     fine = [f"steps of {_watts(energy.lsb_w)}"] if energy.lsb_w else []
     fine += [f"a value every {figures.number(energy.interval_ms)}{figures.GAP}ms"] if energy.interval_ms else []
-    estimated = ["partly estimated"] if energy.estimated else []
     kind = f"class {energy.sensor_class}: {CLASSES[energy.sensor_class]}"
-    return ", ".join([f"{energy.source} {SCOPES[energy.scope]} ({kind})", *fine, *estimated])
+    return ", ".join([f"{energy.source} {SCOPES[energy.scope]} ({kind})", *fine])
 
 
 def _watts(watt: float) -> str:

@@ -68,7 +68,7 @@ def sweep(view: View) -> Section | None:
     said = swept.sentences(view.results)
     named = [*(board.name for board in view.results.boards), *(variant.name for variant in view.variants)]
     body = Clocks(
-        columns=("Clock", f"p50, {view.clock.unit}", "Energy, mJ", "Highest temperature", "Clock held"),
+        columns=("Clock", f"p50, {view.clock.unit}", "Energy, mJ", "Hottest", "Clock held"),
         findings=tuple(emphasised(text, named) for text in said[:SHOWN]),
         tables=tuple(_table(view, board, each) for board, each in list(found.items())[:MOST]),
         notes=tuple(_notes(len(said) - SHOWN, len(found) - MOST)),

@@ -12,6 +12,7 @@ from farm_reports.results import Board, Cell
 from farm_reports.sections import calibration, confirmation, effect, power
 from farm_reports.sections.view import Section, View, shows
 from farm_reports.sections.words import anchor, counted, grouped, listed, spoken
+from farm_reports.tables import STOCK
 
 FACTS = ("model", "arch", "kernel", "python", "onnxruntime")
 FIELDS = {"model": "Model", "arch": "Arch", "kernel": "Kernel", "python": "Python", "onnxruntime": "onnxruntime"}
@@ -122,8 +123,8 @@ def _launches(cells: Sequence[Cell]) -> str:
 
 
 def _clocks(boards: Sequence[Board]) -> str:
-    held = sum(board.pin.held for board in boards if board.pin.wanted != "stock")
-    pinned = sum(board.pin.wanted != "stock" for board in boards)
+    held = sum(board.pin.held for board in boards if board.pin.wanted != STOCK)
+    pinned = sum(board.pin.wanted != STOCK for board in boards)
     if not pinned:
         return "Observed, not set: the boards ran as they were found."
     return f"Held on {held} of {counted(pinned, 'board that was pinned', 'boards that were pinned')}."
@@ -145,7 +146,7 @@ def _board(view: View, board: Board) -> BoardRow:
 def _pin(board: Board) -> str:
     """Clocks in GHz, and of the ones that were to be held whether they were."""
     wanted = ", ".join(swept.clock(int(pin)) if pin.isdecimal() else pin for pin in board.pin.wanted.split(", "))
-    if board.pin.wanted == "stock":
+    if board.pin.wanted == STOCK:
         return wanted
     if board.pin.held:
         return f"{wanted}; {board.pin.reason}" if board.pin.reason else wanted

@@ -15,6 +15,7 @@ SPOKEN = {"not_run": "not run", "screened_out": "screened out", "not_measured": 
 NAME = r"(?<![\w.-])(?:{})(?![\w-])"
 FIRST_BOUND = re.compile(r"([+-]?)([\d.]+)\s*(\D*)")
 SHORTEST_BOLD = 3
+CODE = re.compile(r"`([^`]+)`")
 
 
 def spoken(word: str) -> str:
@@ -47,6 +48,14 @@ def emphasised(sentence: str, names: Iterable[str]) -> Markup:
     parts = pattern.split(sentence)
     return Markup("").join(
         Markup("<b>{}</b>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )
+
+
+def coded(text: str) -> Markup:
+    """What stands between backticks, as code."""
+    parts = enumerate(CODE.split(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in parts
     )
 
 

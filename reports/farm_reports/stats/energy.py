@@ -12,7 +12,7 @@ import numpy as np
 from farm_reports.stats.flow import Floats, Flow, Rail, Times, Untold, columns_of, flow, joules
 
 Window = tuple[int, int]  # begin and end in ns of the board's monotonic clock
-SensorClass = Literal["A", "B", "C"]  # a counter or a bench instrument; a shunt or a PMIC on the board; a plug
+SensorClass = Literal["A", "B", "C"]  # a counter or a bench instrument; a shunt on the board; a plug
 
 READINGS = 10  # of a sensor that a window must hold
 STEPS = 1000  # of its smallest energy that a window must hold
@@ -21,22 +21,17 @@ DRAWS = 2000
 SEED = 4
 DRIFT = 0.02  # of the idle power, before against after
 DRIFT_STEPS = 2  # of the sensor, where that is more
-PMIC_SHARE, PMIC_MORE_W = 1.1451, 0.5879  # a Raspberry Pi 5's input over the sum of its PMIC's rails, by others' meters
 
 
 @dataclass(frozen=True)
 class Source:
-    """Rails of one scope whose sum is the power of that scope; `least_s`: the shortest window of its class.
-
-    `estimated`: what its rails miss is added by a fit.
-    """
+    """Rails of one scope whose sum is the power of that scope; `least_s`: the shortest window of its class."""
 
     name: str
     scope: str
     sensor_class: SensorClass
     least_s: float
     rails: tuple[Rail, ...]
-    estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,25 +61,17 @@ def of_window(
     """
     columns = columns_of(readings)
     flows = [flow(rail, columns) for rail in source.rails]
-    parts = fitted(source, window, sum((joules(each, _cuts(window)) for each in flows), np.zeros(PARTS)))
+    parts = sum((joules(each, _cuts(window)) for each in flows), np.zeros(PARTS))
     gross_j, seconds = float(parts.sum()), (window[1] - window[0]) / 1e9
     interval_ms = max(_interval_ms(each) for each in flows)
     resolved(source, flows, gross_j / seconds, seconds)
     low_j, high_j = bootstrap(parts)
     lsb_w = _sum([rail.lsb_w for rail in source.rails])
-    idle_w, reason = baseline(source, flows, idle, lsb_w)
+    idle_w, reason = baseline(flows, idle, lsb_w)
     net_j = None if idle_w is None or reason else gross_j - idle_w * seconds
     if net_j is not None and net_j < 0:
         net_j, reason = None, "it took no more than the idle board"
     return Energy(gross_j, low_j, high_j, interval_ms, lsb_w, idle_w, net_j, reason)
-
-
-def fitted(source: Source, window: Window, parts: Floats) -> Floats:
-    """A PMIC does not feed everything; what else the board takes was fitted on other boards of its kind."""
-    if not source.estimated:
-        return parts
-    seconds = (window[1] - window[0]) / 1e9
-    return PMIC_SHARE * parts + PMIC_MORE_W * seconds / parts.size
 
 
 def resolved(source: Source, flows: Sequence[Flow], watt: float, seconds: float) -> None:
@@ -116,14 +103,12 @@ def bootstrap(parts: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def baseline(
-    source: Source, flows: Sequence[Flow], idle: Sequence[Window], lsb_w: float | None
-) -> tuple[float | None, str | None]:
+def baseline(flows: Sequence[Flow], idle: Sequence[Window], lsb_w: float | None) -> tuple[float | None, str | None]:
     """The idle power on either side of the window in W, and why nothing can be compared with it."""
     if not idle:
         return None, "its launch had no idle window"
     try:
-        before, after = (mean_w(source, flows, window) for window in idle)
+        before, after = (mean_w(flows, window) for window in idle)
     except Untold as untold:
         return None, f"idle: {untold}"
     middle = (before + after) / 2
@@ -132,10 +117,10 @@ def baseline(
     return middle, None
 
 
-def mean_w(source: Source, flows: Sequence[Flow], window: Window) -> float:
+def mean_w(flows: Sequence[Flow], window: Window) -> float:
     """The mean power of a window. Raises Untold."""
     cuts = np.array(window, dtype=np.int64)
-    parts = fitted(source, window, sum((joules(each, cuts) for each in flows), np.zeros(1)))
+    parts = sum((joules(each, cuts) for each in flows), np.zeros(1))
     return float(parts[0]) / ((window[1] - window[0]) / 1e9)
 
 
