@@ -43,12 +43,24 @@ def _with_delay(victim: Victim, argument: str | None) -> Json:
     return {**_proxied(victim, None), "seconds": number(argument, 200.0, "ms, there and back") / 2000.0}
 
 
+def _with_loss(victim: Victim, argument: str | None) -> Json:
+    """Raises LabError: beyond all of them there is nothing to lose."""
+    share = number(argument, 1.0, "percent") / 100.0
+    if share > 1.0:
+        raise LabError(f"{argument!r}: a number of percent above 0 was expected, at most 100")
+    return {**_proxied(victim, None), "share": share}
+
+
 def _slow(victim: Victim, kept: Mapping[str, Any]) -> None:
     chaos.tell(victim.places, "rate", victim.name, **kept)
 
 
 def _delay(victim: Victim, kept: Mapping[str, Any]) -> None:
     chaos.tell(victim.places, "delay", victim.name, **kept)
+
+
+def _lose(victim: Victim, kept: Mapping[str, Any]) -> None:
+    chaos.tell(victim.places, "loss", victim.name, **kept)
 
 
 FAULTS = {
@@ -59,4 +71,6 @@ FAULTS = {
                        lambda victim, _: _slow(victim, {"bytes_per_s": None}), "[MBIT/S: 100]"),
     "delay": Fault("Everything takes so long there and back.", _with_delay, _delay,
                    lambda victim, _: _delay(victim, {"seconds": 0.0}), "[MS: 200]"),
+    "packet-loss": Fault("So many packets get lost, and are sent again.", _with_loss, _lose,
+                         lambda victim, _: _lose(victim, {"share": 0.0}), "[PERCENT: 1]"),
 }  # fmt: skip

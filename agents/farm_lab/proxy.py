@@ -1,7 +1,8 @@
-"""The chaos proxy: one process between orchestrator and boards that delays, slows, freezes and resets their links."""
+"""The chaos proxy: one process between orchestrator and boards that delays, slows, loses, freezes and resets what passes their links."""
 
 import asyncio
 import json
+import random
 import socket
 import struct
 import sys
@@ -17,6 +18,8 @@ from farm_lab.sshd import HOST
 CHUNK = 64 * 1024
 QUEUE = 4096  # chunks in flight per direction
 CONTROL_LINE = 64 * 1024
+PACKET = 1448  # bytes of a chunk that travel together
+AGAIN_S = 0.2  # Linux sends a packet again no sooner where nothing comes back
 Json = dict[str, Any]
 
 
@@ -38,7 +41,10 @@ class Link:
 
 
 class Route:
-    """A listening port and the board behind it. Delays are one way, in seconds; rates in bytes per second."""
+    """A listening port and the board behind it. Delays are one way, in seconds; rates in bytes per second.
+
+    `loss`: share of the packets. A connection loses no byte by it, but waits until the packet was sent again.
+    """
 
     def __init__(self, name: str, target: int) -> None:
         self.name = name
@@ -46,6 +52,8 @@ class Route:
         self.port = 0
         self.delay_s = 0.0
         self.rate: float | None = None
+        self.loss = 0.0
+        self.chance = random.Random(name)  # noqa: S311 - which packet is lost is no secret
         self.thawed = asyncio.Event()
         self.thawed.set()
         self.links: set[Link] = set()
@@ -77,13 +85,13 @@ class Route:
             end.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Bytes of one direction, each chunk due `delay_s` after it came; the end of file is passed on."""
+        """Bytes of one direction, each chunk due some time after it came; the end of file is passed on."""
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE)
         out = asyncio.ensure_future(self._deliver(queue, writer))
         try:
             while not out.done():
                 chunk = await reader.read(CHUNK)
-                await queue.put((asyncio.get_running_loop().time() + self.delay_s, chunk))
+                await queue.put((asyncio.get_running_loop().time() + self.way_s(len(chunk)), chunk))
                 if not chunk:
                     break
                 await self.thawed.wait()
@@ -92,6 +100,11 @@ class Route:
             writer.transport.abort()
             await queue.put((0.0, b""))
         await out
+
+    def way_s(self, size: int) -> float:
+        """How long so many bytes are on their way; what comes after them waits for them."""
+        lost = self.chance.random() >= (1 - self.loss) ** -(-size // PACKET)
+        return self.delay_s + (AGAIN_S + 2 * self.delay_s if lost else 0.0)
 
     async def _deliver(self, queue: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter) -> None:
         while True:
@@ -122,7 +135,7 @@ class Route:
 
     def status(self) -> Json:
         return {"name": self.name, "port": self.port, "target": self.target, "delay_s": self.delay_s,
-                "rate": self.rate, "frozen": not self.thawed.is_set(), "links": len(self.links)}  # fmt: skip
+                "rate": self.rate, "loss": self.loss, "frozen": not self.thawed.is_set(), "links": len(self.links)}  # fmt: skip
 
 
 class Proxy:
@@ -132,13 +145,14 @@ class Proxy:
         self.routes: dict[str, Route] = {}
 
     async def obey(self, command: Json) -> Json:
-        """One command: {"do": add | delay | rate | freeze | thaw | reset | status, "board": name or "*", ...}."""
+        """One command: {"do": add | delay | rate | loss | freeze | thaw | reset | status, "board": name or "*", ...}."""
         verb = str(command.get("do"))
         if verb == "add":
             return await self._add(str(command["board"]), int(command["target"]), int(command.get("port") or 0))
         acts: dict[str, Callable[[Route], object]] = {
             "delay": lambda route: setattr(route, "delay_s", float(command["seconds"])),
             "rate": lambda route: setattr(route, "rate", command["bytes_per_s"]),
+            "loss": lambda route: setattr(route, "loss", float(command["share"])),
             "freeze": lambda route: route.thawed.clear(),
             "thaw": lambda route: route.thawed.set(),
             "reset": Route.reset,

@@ -40,8 +40,13 @@ def share(board: BoardPlaces) -> None:
 
 def forget(board: BoardPlaces) -> None:
     """Nothing of it is left; sessions that are still open would make their own."""
-    for name in (_name(board), f"sem.{_name(board)}"):
-        (SHARED / name).unlink(missing_ok=True)
+    for file in shared(board):
+        file.unlink(missing_ok=True)
+
+
+def shared(board: BoardPlaces) -> tuple[Path, Path]:
+    """What the board's processes share, there or not."""
+    return SHARED / _name(board), SHARED / f"sem.{_name(board)}"
 
 
 def _made(file: Path) -> None:

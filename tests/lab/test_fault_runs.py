@@ -83,12 +83,12 @@ def test_a_run_outlives_resets_cuts_a_loss_of_power_a_stuck_agent_and_a_killed_r
     assert {cell["state"] for cell in said.results["cells"]} == {"measured"}
 
 
-def test_a_slow_far_off_board_in_another_year_with_a_slow_shell_and_no_sensor_is_measured(
+def test_a_slow_far_off_board_that_loses_packets_in_another_year_with_a_slow_shell_and_no_sensor_is_measured(
     where: Places, tmp_path: Path, models: list[Path]
 ) -> None:
     lab.up(where, 1, options(load="synthetic", proxy=True))
     where.truth.write_text(json.dumps({**TRUTH, "sleep_s": 0.05}))
-    for fault in ("delay", "slow-link", "slow-shell", "wrong-clock", "sensor-gone"):
+    for fault in ("delay", "slow-link", "packet-loss", "slow-shell", "wrong-clock", "sensor-gone"):
         faults.strike(where, "vb001", fault)
     desk = Desk(tmp_path)
     said = desk.farm(

@@ -12,6 +12,7 @@ import pytest
 from farm_lab import chaos
 from farm_lab.places import LabError, Places
 from farm_lab.processes import end
+from farm_lab.proxy import Route
 from farm_lab.sshd import HOST
 from farm_lab.state import State
 from lab_support import at, leftovers, ssh, wait_for
@@ -85,6 +86,23 @@ def test_a_delay_is_added_in_each_direction(place: Places, echo: int) -> None:
     with linked(place, echo) as link:
         chaos.tell(place, "delay", "x", seconds=0.2)
         assert round_trip(link) >= 0.4
+
+
+def test_a_lost_packet_holds_up_what_follows_and_no_byte_is_lost(place: Places, echo: int) -> None:
+    with linked(place, echo) as link:
+        chaos.tell(place, "loss", "x", share=1.0)
+        assert round_trip(link) >= 0.4
+        chaos.tell(place, "loss", "x", share=0.5)
+        data = bytes(range(256)) * 1024
+        assert round_trip(link, data) >= 0.2
+
+
+def test_packets_are_lost_as_often_as_was_said_and_long_chunks_more_often() -> None:
+    route = Route("x", 1)
+    assert {route.way_s(100) for _ in range(100)} == {0.0}
+    route.loss = 0.01
+    assert sum(route.way_s(100) > 0 for _ in range(10_000)) / 10_000 == pytest.approx(0.01, abs=0.004)
+    assert sum(route.way_s(64 * 1024) > 0 for _ in range(10_000)) / 10_000 == pytest.approx(0.37, abs=0.02)
 
 
 def test_a_rate_holds_the_bytes_back(place: Places, echo: int) -> None:
