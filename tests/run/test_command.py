@@ -20,6 +20,18 @@ def test_help_imports_nothing_heavy(desk: Desk) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_plan_is_told_before_anything_is_loaded_that_only_a_report_needs(desk: Desk) -> None:
+    words = ["run", str(DIGITS), *QUICK, "--dry-run"]
+    code = (
+        f"import sys; from farm_orchestrator.cli import call; code = call({words});"
+        "sys.exit([name for name in ('scipy', 'pandas', 'jinja2') if name in sys.modules] or code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=desk.env, cwd=desk.folder
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [

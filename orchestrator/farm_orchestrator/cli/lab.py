@@ -161,7 +161,7 @@ def status(folder: Path | None, *, as_json: bool) -> None:
 def _lines(places: Places, state: State, answers: dict[str, bool], disks: dict[str, Disk | None]) -> Iterator[str]:
     from farm_lab.journal import standing
     from farm_lab.lab import weather
-    from farm_reports.judge.words import size
+    from farm_reports.words import size
 
     skies = weather(places, state)
     for board in state.boards:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm_orchestrator.plan import duration, mhz
-from farm_reports.judge.words import listed, size
+from farm_reports.words import listed, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,13 +11,13 @@ from farm_reports.findings import NEAR, NOISY_SD, Name, collect
 from farm_reports.judge import conditions
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, pairs
-from farm_reports.judge.words import limit, number
 from farm_reports.results import Finding
 from farm_reports.stats.compare import mad_sd
 from farm_reports.stats.modes import modes
 from farm_reports.stats.power import MARGIN
 from farm_reports.stats.signed_rank import estimate, walsh
 from farm_reports.tables import Json
+from farm_reports.words import limit, number
 
 AGREEING = 0.995  # of the rows, where a board ran only the first ones
 

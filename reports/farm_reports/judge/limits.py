@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from farm_reports import words
 from farm_reports.bounds import READ, Bound
-from farm_reports.judge import words
 from farm_reports.judge.case import Case
 from farm_reports.judge.confirmed import owed, ratios
 from farm_reports.judge.energy import alike, millijoules

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from farm_reports.judge import words
+from farm_reports import words
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import pairs
 from farm_reports.judge.gates import bound_of

@@ -12,10 +12,10 @@ from farm_reports.judge.case import Case
 from farm_reports.judge.confirmed import ratios
 from farm_reports.judge.evidence import Evidence, Floats
 from farm_reports.judge.limits import Check, checks
-from farm_reports.judge.words import listed, span
 from farm_reports.results import Cell, Nearest, RuledOut, Ship
 from farm_reports.stats.compare import interval, probability_best
 from farm_reports.stats.power import BIAS
+from farm_reports.words import listed, span
 
 TIED = 0.05  # share of the draws from which on a variant may be the fastest
 TOLD = 1.05  # a variant this much faster is said to be so
