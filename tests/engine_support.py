@@ -77,6 +77,15 @@ class Farm:
         return broker.kicker(broker.make_app(self.settings.broker, self.home))
 
 
+OPENED: list[Store] = []  # by the farms of a test
+
+
+def close_farms() -> None:
+    """A test's stores end with it: their files would add up over a whole run of the suite."""
+    while OPENED:
+        OPENED.pop().close()
+
+
 def make_farm(
     folder: Path,
     *,
@@ -125,6 +134,7 @@ def make_farm(
     )  # fmt: skip
     state = Store.open(settings.store)
     insert(state, parts)
+    OPENED.append(state)
     return Farm(settings, state, parts)
 
 

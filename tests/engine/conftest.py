@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine_support import close_farms
 from redis_support import PrivateRedis
+
+
+@pytest.fixture(autouse=True)
+def farms_end() -> Iterator[None]:
+    yield
+    close_farms()
 
 
 @pytest.fixture
