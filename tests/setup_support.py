@@ -56,7 +56,7 @@ class Terminal:
         deadline = time.monotonic() + self.patience_s
         while "farm: interrupted" not in self.said:
             self.type(CTRL_C)
-            while select.select([self.ours], [], [], AGAIN_S)[0] and self._read(deadline):
+            while _ready(self.ours, AGAIN_S) and self._read(deadline):
                 pass
 
     def end(self) -> int:
@@ -75,7 +75,7 @@ class Terminal:
         """False where nothing more will come."""
         left_s = deadline - time.monotonic()
         assert left_s > 0, f"no end after {self.patience_s:g} s:\n{self.said}"
-        if not select.select([self.ours], [], [], left_s)[0]:
+        if not _ready(self.ours, left_s):
             return True
         try:
             piece = os.read(self.ours, 65536)
@@ -91,3 +91,10 @@ def piped(folder: Path, env: Mapping[str, str], *arguments: str) -> subprocess.C
         [*FARM, *arguments], cwd=folder, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=DEADLINE_S, check=False,
     )  # fmt: skip
+
+
+def _ready(fd: int, within_s: float) -> bool:
+    """Whether there is something to read; select() would know no descriptor beyond 1,023."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(max(0.0, within_s) * 1000))
