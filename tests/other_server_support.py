@@ -103,8 +103,8 @@ def _run(channel: paramiko.Channel, command: str) -> None:
             channel.sendall(piece)
         channel.send_exit_status(process.wait())
     process.stdout.close()
+    feeder.join()  # the client writes once it has its answer; a channel closed before that has answered nothing
     channel.close()
-    feeder.join()
     process.wait()
 
 
