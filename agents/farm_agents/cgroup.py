@@ -1,11 +1,14 @@
 """Where this process stands among the kernel's control groups, and where one that counts memory may be made."""
 
 import os
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
 from farm_agents.sysfs import Sysfs
 
+KILLS = re.compile(r"^oom_kill (\d+)", re.MULTILINE)
 NONE = "this system has no control groups"
 NOT_SEEN = "no control groups are mounted where this agent can see them"
 NOT_COUNTED = (
@@ -83,6 +86,28 @@ def find(tree: Sysfs, controller: str = "memory") -> Ground:
     if second is not None and "" in own:
         return _second(here, second, _folder(second, own[""]), controller)
     raise NoGround(NOT_COUNTED)
+
+
+def kills(here: Sysfs) -> Optional[int]:
+    """How many processes of our own group the kernel has ended for want of memory; None where nobody counts them."""
+    own = _own(here)
+    for mount in _mounts(here):
+        name, words = ("", SECOND) if mount.second else ("memory", FIRST)
+        if name in own and (mount.second or name in mount.controllers):
+            with suppress(NoGround):
+                found = _counted(here, mount, _folder(mount, own[name]), words)
+                if found is not None:
+                    return found
+    return None
+
+
+def _counted(here: Sysfs, mount: Mount, own: str, words: Words) -> Optional[int]:
+    """In the second version a group counts those below it as well: the nearest one that counts at all."""
+    for folder in _upwards(own, mount.point) if mount.second else [own]:
+        match = KILLS.search(here.text(os.path.join(folder, words.events).lstrip("/")) or "")
+        if match is not None:
+            return int(match.group(1))
+    return None
 
 
 def _own(here: Sysfs) -> Dict[str, str]:

@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, Callable, List, Optional, Sequence, Tuple, Union
 
-from farm_agents import limit, memory
+from farm_agents import cgroup, limit, memory, procfs
 from farm_agents.limit import Bounds, Group, Taken
 from farm_agents.lines import LineReader
+from farm_agents.sysfs import Sysfs
 from farm_agents.wire import Done, Failed, Json, Outputs, Readings, Samples, Stage, WireError, decode
 
 PR_SET_PDEATHSIG = 1
@@ -29,7 +30,8 @@ GROWN = 1.1  # times an earlier resident size: memory was still rising
 class Runner:
     """One launch's process, from its start to its reaping.
 
-    `settled`: facts of the wait before it; `bounds` of its memory, and what it had `taken` in the end.
+    `settled`: facts of the wait before it; `bounds` of its memory, and what it had `taken` in the end. `gone`: its process
+    had ended at the last look; its words may still be on their way.
     """
 
     launch: str
@@ -46,6 +48,7 @@ class Runner:
     killed: Optional[Tuple[str, str]] = None
     tail: bytes = b""
     resident: List[int] = field(default_factory=list)
+    gone: bool = False
 
     def kill(self, kind: str, detail: str) -> None:
         """SIGKILL to the whole group; the first reason stands."""
@@ -168,12 +171,12 @@ def hand_over(stdin: IO[bytes], line: bytes) -> None:
 
 
 def oom_kills() -> Optional[int]:
-    """How often the kernel has ended a process for want of memory since boot."""
-    try:
-        with open("/proc/vmstat", encoding="ascii") as file:
-            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), None)
-    except (OSError, ValueError):
-        return None
+    """How often the kernel has ended a process for want of memory: in our own control group, where it counts them.
+
+    The whole machine's count is the second choice: where the kernel is shared, it tells of strangers too.
+    """
+    found = cgroup.kills(Sysfs())
+    return procfs.oom_kills(Sysfs()) if found is None else found
 
 
 def outcome(runner: Runner) -> Union[Done, Failed]:

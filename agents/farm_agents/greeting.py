@@ -96,7 +96,7 @@ def take(opening: Open, commands: Tuple[List[str], Optional[List[str]]]) -> Open
     try:
         where = place.place(opening.base)
         os.makedirs(where.base, exist_ok=True)
-        lock = Lock(where.lock, opening.fence, opening.farm)
+        lock = Lock(where.lock, opening.fence, opening.farm, opening.who)
         place.close_journal(where)
         place.clear_scratch(where)
         limit.clear(where.limit)

@@ -17,7 +17,6 @@ from farm_agents.place import Place
 from farm_agents.sysfs import Sysfs, integer
 from farm_agents.wire import Json
 
-KILLS = re.compile(r"^oom_kill (\d+)", re.MULTILINE)
 NAME = re.compile(r"benchfarm-[0-9a-f]{16}\Z")
 EMPTY_S = 2.0
 NOT_ASKED = "only a launch with a memory limit has a control group of its own"
@@ -92,7 +91,7 @@ def taken(made: Bounds) -> Taken:
     group = made.group
     if group is None:
         return Taken()
-    kills = KILLS.search(_text(group.path(group.words.events)))
+    kills = cgroup.KILLS.search(_text(group.path(group.words.events)))
     return Taken(group.number(group.words.peak), int(kills.group(1)) if kills else None)
 
 

@@ -15,6 +15,7 @@ from farm_agents.wire import Json
 
 EVICTION_S = 5.0
 POLL_S = 0.02
+WHO_MOST = 200  # characters; the lock file is read in one piece
 
 
 class Held(Exception):
@@ -31,6 +32,7 @@ class Holder:
     """What stands in the lock file. Start times tell a process from a later one with the same pid.
 
     `farm` names the store that counts the fences: two stores count apart, so their fences say nothing to each other.
+    `who`: the same for a person who waits.
     """
 
     fence: int
@@ -39,18 +41,19 @@ class Holder:
     start: str
     runner_pid: Optional[int] = None
     runner_start: Optional[str] = None
+    who: Optional[str] = None
 
 
 class Lock:
     """The flock of one supervisor; its runner inherits the descriptor, so the lock is free only when both are gone."""
 
-    def __init__(self, path: str, fence: int, farm: Optional[str] = None) -> None:
+    def __init__(self, path: str, fence: int, farm: Optional[str] = None, who: Optional[str] = None) -> None:
         """Raises Held, or OSError where the file cannot be made."""
         with ExitStack() as undo:
             self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             undo.callback(os.close, self.fd)
             _take(self.fd, fence, farm)
-            self.me = Holder(fence, farm, os.getpid(), started(os.getpid()) or "")
+            self.me = Holder(fence, farm, os.getpid(), started(os.getpid()) or "", who=who and who[:WHO_MOST])
             _write(self.fd, self.me)
             undo.pop_all()
 
@@ -86,7 +89,8 @@ def _refuse_newer(holder: Holder, fence: int, farm: Optional[str]) -> None:
 
 def _refuse_foreign(holder: Holder, farm: Optional[str]) -> None:
     if holder.farm != farm:
-        raise Held("busy", "another farm measures on this board (pid {})".format(holder.pid))
+        who = "another farm measures on this board" + (": {}".format(holder.who) if holder.who else "")
+        raise Held("busy", "{} (pid {} there)".format(who, holder.pid))
 
 
 def _try(fd: int) -> bool:
@@ -110,6 +114,7 @@ def _read(fd: int) -> Optional[Holder]:
             start=str(body["start"]),
             runner_pid=_int(body, "runner_pid"),
             runner_start=body["runner_start"],
+            who=body.get("who"),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -13,6 +13,7 @@ SWAPS = "proc/swaps"
 WAITED = re.compile(r"^some .*\btotal=([0-9]{1,18})\b", re.MULTILINE)
 SWAPPED_IN = re.compile(r"^pswpin ([0-9]{1,18})\b", re.MULTILINE)
 SWAPPED_OUT = re.compile(r"^pswpout ([0-9]{1,18})\b", re.MULTILINE)
+OOM_KILLS = re.compile(r"^oom_kill ([0-9]{1,18})\b", re.MULTILINE)
 CPU_LINE = re.compile(r"^cpu([0-9]{1,9})((?: +[0-9]{1,11}\b)+)", re.MULTILINE)
 IDLE, IOWAIT, STEAL = 3, 4, 7
 MOST_KB = 1 << 50
@@ -35,6 +36,11 @@ def swap_in_pages(tree: Sysfs) -> Optional[int]:
 
 def swap_out_pages(tree: Sysfs) -> Optional[int]:
     return _number(SWAPPED_OUT, text(tree, VMSTAT))
+
+
+def oom_kills(tree: Sysfs) -> Optional[int]:
+    """How many processes the kernel ended, since boot, for want of memory."""
+    return _number(OOM_KILLS, text(tree, VMSTAT))
 
 
 def swaps(tree: Sysfs) -> Dict[str, int]:

@@ -34,18 +34,22 @@ STANDARD = {"session.intra_op.allow_spinning": "1", "session.set_denormal_as_zer
 
 @dataclass(frozen=True)
 class Settings:
-    """How a session is made; `dims` binds symbolic dimensions by name."""
+    """How a session is made; `dims` binds symbolic dimensions by name.
+
+    `trace`: where the file begins that tells of every operator of every call; None: nothing is recorded.
+    """
 
     provider: str
     threads: int
     dims: Mapping[str, int]
     config: Mapping[str, str]
+    trace: Optional[str] = None
 
 
-def settings(provider: str, threads: int, dims: Mapping[str, int]) -> Settings:
+def settings(provider: str, threads: int, dims: Mapping[str, int], trace: Optional[str] = None) -> Settings:
     """An accelerator may not fall back to the CPU: the fallback would be measured in its name."""
     config = dict(STANDARD) if provider == CPU else {**STANDARD, NO_FALLBACK: "1"}
-    return Settings(provider, threads, dims, config)
+    return Settings(provider, threads, dims, config, trace)
 
 
 def version() -> Tuple[int, ...]:
@@ -111,6 +115,10 @@ class Session:
         """One inference outside the binding: rows may have outputs of different shapes."""
         return dict(zip(self.outputs, self._session.run(list(self.outputs), dict(tensors))))
 
+    def end_trace(self) -> str:
+        """The file that tells of all calls so far; from here on nothing is recorded."""
+        return str(self._session.end_profiling())
+
     def operators(self) -> Optional[Dict[str, int]]:
         """Operators per provider, None where this onnxruntime does not say."""
         if not hasattr(self._session, "get_provider_graph_assignment_info") or RECORD_ASSIGNMENT not in self.options:
@@ -140,6 +148,9 @@ def _options(wanted: Settings) -> Tuple[Any, Json]:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = LOG_ERRORS_ONLY
+    if wanted.trace is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = wanted.trace
     for dim, size in wanted.dims.items():
         options.add_free_dimension_override_by_name(dim, size)
     for key in wanted.config:
@@ -156,6 +167,7 @@ def _read_back(options: Any, wanted: Settings, absent: Mapping[str, str]) -> Jso
         "execution_mode": options.execution_mode.name,
         "graph_optimization_level": options.graph_optimization_level.name,
         "free_dimensions": dict(wanted.dims),
+        "profiling": options.enable_profiling,
     }
     asked = {key: value for key, value in wanted.config.items() if key not in absent}
     got = {key: options.get_session_config_entry(key) for key in asked}
@@ -163,6 +175,8 @@ def _read_back(options: Any, wanted: Settings, absent: Mapping[str, str]) -> Jso
         raise LaunchFailed(
             "AGENT_ERROR", "asked for {} and {} threads, read back {}".format(asked, wanted.threads, got)
         )
+    if found["profiling"] != (wanted.trace is not None):
+        raise LaunchFailed("AGENT_ERROR", "profiling reads back as {}".format(found["profiling"]))
     return {**found, **got, "absent": dict(absent)}
 
 

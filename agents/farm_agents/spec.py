@@ -9,7 +9,7 @@ from farm_agents.wire import Job, WireError
 
 DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
 NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
-KINDS = ("measure", "evaluate")
+KINDS = ("measure", "evaluate", "profile")
 MODES = ("burst", "sustained")
 MOST_MC = 1_000_000
 MOST_KHZ = 20_000_000

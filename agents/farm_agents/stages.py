@@ -13,10 +13,13 @@ from farm_agents.fact import told
 from farm_agents.failure import LaunchFailed
 from farm_agents.feeds import Inputs
 from farm_agents.measure import measure
+from farm_agents.profile import prefix, profile
 from farm_agents.runtime import Session
 from farm_agents.scene import Scene, Voice
 from farm_agents.spec import Work
 from farm_agents.wire import Done, Json
+
+KINDS = {"measure": measure, "evaluate": evaluate, "profile": profile}
 
 
 def run(work: Work, scene: Scene, voice: Voice) -> Done:
@@ -31,7 +34,7 @@ def run(work: Work, scene: Scene, voice: Voice) -> Done:
         inputs = bind(work, scene, session)
         voice.stage("first")
         findings = first(work, scene, session)
-        more = (measure if work.kind == "measure" else evaluate)(work, scene, voice, session, inputs)
+        more = KINDS[work.kind](work, scene, voice, session, inputs)
         return Done(work.launch, scene.facts, [*findings, *more])
 
 
@@ -59,7 +62,8 @@ def load(work: Work, scene: Scene) -> Session:
         scene.cycles = cycles.counter(scene.tree, scene.cpus or ())  # the threads of the session are counted too
     reason = memory.reset_peak()
     start = time.perf_counter_ns()
-    session = Session(path, runtime.settings(work.point.provider, threads, work.feeds.dims))
+    trace = prefix(scene.place, work.launch) if work.kind == "profile" else None
+    session = Session(path, runtime.settings(work.point.provider, threads, work.feeds.dims, trace))
     scene.facts.update(
         load_ms=(time.perf_counter_ns() - start) / 1e6,
         rss_load=memory.resident_bytes(),

@@ -345,7 +345,8 @@ class Agent:
 
     def _sampled(self, runner: child.Runner, readable: Sequence[int]) -> bool:
         """Whether runner and sampler have ended; once the slot is over, the sampler tells what it has."""
-        ended = runner.reader.ended or (runner.process.poll() is not None and not readable)
+        ended = runner.reader.ended or (runner.gone and not readable)
+        runner.gone = runner.process.poll() is not None  # its last words may have come since the look: one more is due
         if ended or runner.stage == "send":
             self.sampling.stop(within_s=sampling.TELLING_S if ended else sampling.FOREVER)
         for line in self.sampling.hear(readable):

@@ -26,8 +26,8 @@ class WireError(ValueError):
 class Open:
     """First word of the orchestrator: who holds the board (fence), and where the agent may act (base, sysroot).
 
-    `farm` names the store that counts the fences: fences of different stores are not compared. `runtime`: one of
-    those laid out on the board, None for its default.
+    `farm` names the store that counts the fences: fences of different stores are not compared; `who`: the same for a
+    person. `runtime`: one of those laid out on the board, None for its default.
     """
 
     wire: int
@@ -37,6 +37,7 @@ class Open:
     runtime: Optional[str] = None
     deadman_s: float = DEADMAN_S
     farm: Optional[str] = None
+    who: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Evicted:
 class Job:
     """One launch. Shapes of the parts: see `farm_orchestrator.model`.
 
-    `launch`: "<id>.<fence>"; `kind`: measure | evaluate; `model`: {"variant": sha256, "file": name, "bytes": int,
+    `launch`: "<id>.<fence>"; `kind`: measure | evaluate | profile; `model`: {"variant": sha256, "file": name, "bytes": int,
     "quantised": bool, "name": of the variant}; `feeds`: {"sha256", "arrays": {tensor: array}, "scale": {tensor: float}, "rows": int | null,
     "dims": {name: int}};
     `golden`: sha256 of the .npz with the expected outputs, or null; `point`: Point; `recipe`: Recipe;

@@ -68,7 +68,7 @@ class Sshd:
         make_key(places.host_key, places.name)
         for attempt in range(ATTEMPTS):
             chosen = port if port and not attempt and is_free(port) else free_port()
-            _write_config(places, chosen, authorized_keys, heartbeat=heartbeat)
+            write_config(places, chosen, authorized_keys, heartbeat=heartbeat)
             process = _launch(places, chosen, level, disk)
             if process:
                 return cls(places, chosen, process)
@@ -143,6 +143,16 @@ def banner(port: int, timeout_s: float = 2.0) -> bytes:
         return b""
 
 
+def write_config(
+    places: BoardPlaces, port: int, authorized_keys: Path, *, heartbeat: bool = True, host: str = HOST
+) -> None:
+    text = CONFIG.format(
+        port=port, host=host, key=places.host_key, authorized=authorized_keys, pid=places.pid, mark=mark(places),
+        faults=places.sshd_faults,
+    )  # fmt: skip
+    places.sshd_config.write_text(text + (HEARTBEAT if heartbeat else ""))
+
+
 def reload(places: BoardPlaces, listener: Process, port: int, level: int) -> Process:
     """The listener after it has read its configuration again; sessions go on. Raises LabError."""
     before = _log(places).count(LISTENS)
@@ -154,14 +164,6 @@ def reload(places: BoardPlaces, listener: Process, port: int, level: int) -> Pro
             return process
         time.sleep(STEP_S)
     raise LabError(f"{places.name}: sshd did not come back on port {port}: {_log(places)[-500:]}")
-
-
-def _write_config(places: BoardPlaces, port: int, authorized_keys: Path, *, heartbeat: bool) -> None:
-    text = CONFIG.format(
-        port=port, host=HOST, key=places.host_key, authorized=authorized_keys, pid=places.pid, mark=mark(places),
-        faults=places.sshd_faults,
-    )  # fmt: skip
-    places.sshd_config.write_text(text + (HEARTBEAT if heartbeat else ""))
 
 
 def _launch(places: BoardPlaces, port: int, level: int, disk: int | None) -> Process | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TRUTH: Json = {
     "format": "farm.truth/1",
-    "ms": {},  # variant NAME -> latency of an iteration
+    "ms": {},  # variant NAME, or BOARD/NAME, -> latency of an iteration
     "default_ms": 20.0,
     "floor_ms": 0.01,
     "sd": 0.02,  # of the logarithm: iterations within a launch, launches, boards
@@ -95,7 +95,8 @@ class Launch:
         default = self.truth["floor_ms"] if name == FLOOR else self.truth["default_ms"]
         board = lognormal(self.chance(), 0.0, self.truth["board_sd"])
         launch = lognormal(self.chance(self.job["launch"]), 0.0, self.truth["launch_sd"])
-        return float(self.truth["ms"].get(name, default)) * 1e6 * board * launch
+        told = self.truth["ms"]
+        return float(told.get(f"{self.board}/{name}", told.get(name, default))) * 1e6 * board * launch
 
     @property
     def soaks(self) -> bool:
