@@ -7,7 +7,7 @@ from farm_inventory.document import parse as parse_document
 from farm_inventory.fleet import load, schema
 from farm_inventory.meter import MeterAddress, meter_address
 from farm_inventory.problem import DocumentError, InventoryError, Problem
-from farm_inventory.select import select
+from farm_inventory.select import Rank, counted, select
 
 __all__ = [
     "Board",
@@ -15,6 +15,8 @@ __all__ = [
     "InventoryError",
     "MeterAddress",
     "Problem",
+    "Rank",
+    "counted",
     "load",
     "load_document",
     "meter_address",

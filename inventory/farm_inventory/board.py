@@ -39,6 +39,7 @@ class Board:
     threads: int | None = None
     pin: str = "stock"
     meter: str | None = None
+    power: dict[str, list[str]] | None = None
     provider: str = "CPUExecutionProvider"
     runtime: str = "default"
     interference: Literal["drop", "note"] = "drop"

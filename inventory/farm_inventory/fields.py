@@ -66,6 +66,18 @@ def _meter(value: str) -> str:
     return value
 
 
+def _command(words: list[str]) -> list[str]:
+    """A program and its words, as they are: no shell reads them, so that no board's name can be one."""
+    if not words or not all(word and word.isprintable() for word in map(_plain, words)):
+        raise ValueError("must be a list of words, the program first: [/usr/local/bin/pdu, cycle, '4']")
+    return words
+
+
+def _words(value: Any) -> Any:
+    """YAML reads the number of a socket as a number."""
+    return [str(word) if type(word) is int else word for word in value] if isinstance(value, list) else value
+
+
 def _labels(value: Any) -> Any:
     """Numbers and booleans of YAML are texts as labels."""
     if not isinstance(value, dict):
@@ -93,6 +105,8 @@ Pin = Annotated[
     str, BeforeValidator(_pin), _looks(PIN, "max, stock, sustained or a clock in kHz; 1800 MHz are 1800000")
 ]
 Meter = Annotated[str, AfterValidator(_meter)]
+Action = Literal["cycle", "on", "off", "reboot", "status"]
+Command = Annotated[list[str], BeforeValidator(_words), AfterValidator(_command)]
 
 
 class Fields(BaseModel):
@@ -124,6 +138,9 @@ class Fields(BaseModel):
     meter: Meter | None = Field(
         None,
         description="Power meter outside the board: shelly://HOST, tasmota://HOST, scpi://HOST or joulescope://SERIAL.",
+    )
+    power: Annotated[dict[Action, Command], Field(min_length=1)] | None = Field(
+        None, description="What switches it: a command, as a list of words, for any of cycle, on, off, reboot, status."
     )
     provider: Annotated[str, _looks(r"^[A-Za-z][A-Za-z0-9_.-]*$", "the name of an execution provider")] | None = Field(
         None, description="Execution provider; default CPUExecutionProvider."

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SOURCE_WIDTH = 100
-SECRET = re.compile(r"(?<=:)[^\s:/@]+(?=@)|(?<=password=)[^\s&'\"]+", re.IGNORECASE)  # of a URL
+KEYS = "|".join(f"(?<={key}=)" for key in ("password", "token", "secret", "key", "sig"))
+SECRET = re.compile(rf"(?<=:)[^\s:/@]+(?=@)|(?:{KEYS})[^\s&'\"]+", re.IGNORECASE)  # of a URL
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
