@@ -11,12 +11,16 @@ from farm_orchestrator.plan.blocks import (
 )
 from farm_orchestrator.plan.confirming import confirming, through
 from farm_orchestrator.plan.estimate import NO_PAST, Costs, duration, estimate_s, smallest_effect
+from farm_orchestrator.plan.fingerprint import fingerprint
 from farm_orchestrator.plan.fitting import TRIED, first_fitting, possible, tried
 from farm_orchestrator.plan.making import Known, Plan, make_plan, plan_document
-from farm_orchestrator.plan.progress import POISON, failed_cells, next_slots, requeue, screened, stopped
+from farm_orchestrator.plan.pasts import NO_PASTS, Old, Pasts, one_file, unchanged, without_needed
+from farm_orchestrator.plan.profiling import more_s as profile_s
+from farm_orchestrator.plan.profiling import profiling
+from farm_orchestrator.plan.progress import POISON, failed_cells, next_slots, profiled, requeue, screened, stopped
 from farm_orchestrator.plan.promising import promise
 from farm_orchestrator.plan.screening import Leaver, leaving
-from farm_orchestrator.plan.shaping import Shape, Wish, points, shape
+from farm_orchestrator.plan.shaping import Shape, Wish, plan_points, points, shape
 from farm_orchestrator.plan.supply import reason as starving
 from farm_orchestrator.plan.supply import starved
 from farm_orchestrator.plan.sweeping import Ladder, Steps, mhz, stepped, sweeps
@@ -25,6 +29,7 @@ from farm_orchestrator.plan.validity import Cause, block_cause
 __all__ = [
     "MAX_ATTEMPTS",
     "NO_PAST",
+    "NO_PASTS",
     "POISON",
     "TRIED",
     "Cause",
@@ -32,6 +37,8 @@ __all__ = [
     "Known",
     "Ladder",
     "Leaver",
+    "Old",
+    "Pasts",
     "Plan",
     "Series",
     "Shape",
@@ -43,6 +50,7 @@ __all__ = [
     "duration",
     "estimate_s",
     "failed_cells",
+    "fingerprint",
     "first_fitting",
     "first_slots",
     "leaving",
@@ -50,10 +58,15 @@ __all__ = [
     "measure_start",
     "mhz",
     "next_slots",
+    "one_file",
     "order",
     "plan_document",
+    "plan_points",
     "points",
     "possible",
+    "profile_s",
+    "profiled",
+    "profiling",
     "promise",
     "requeue",
     "screened",
@@ -67,4 +80,6 @@ __all__ = [
     "sweeps",
     "through",
     "tried",
+    "unchanged",
+    "without_needed",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from farm_orchestrator.model import FLOOR, Kind, Part, Phase, Slot, Variant
+from farm_reports.tables import PAST
 
 T = TypeVar("T")
 Cells = AbstractSet[tuple[str, str]]  # (variant, point)
@@ -78,11 +79,19 @@ def planned_slots(part: Part, gone: Cells = NOBODY, out: Cells = NOBODY) -> tupl
 
 def series(part: Part, out: Cells = NOBODY) -> tuple[Series, ...]:
     """All series of a part, points first: blocks go round them, so that points rotate block by block."""
-    groups = {
-        point.key: _groups(part, [each.name for each in part.variants if (each.name, point.key) not in out])
-        for point in part.points
-    }
-    return _rotated(groups)
+    return _rotated({point.key: _groups(part, present(part, point.key, out)) for point in part.points})
+
+
+def present(part: Part, point: str, out: Cells = NOBODY) -> list[str]:
+    """Who is measured at a point: the variants that are neither left out nor screened out, then what they were."""
+    here = [each.name for each in part.variants if (each.name, point) not in out]
+    left = [name for name in here if (name, point) not in part.skipped]
+    return left + [arm.variant.name for arm in part.arms if point in arm.points]
+
+
+def reference(part: Part, name: str) -> str:
+    """What a launch of `name` is held against in its block; of what a variant was, the variant itself."""
+    return name.removesuffix(PAST) if name.endswith(PAST) else part.baseline
 
 
 def layout_from(part: Part, start: int, arms: Mapping[str, Sequence[str]]) -> Layout:
@@ -101,7 +110,7 @@ def _turns(start: bytes, count: int, ordinal: int) -> tuple[int, ...]:
 
 
 def _rotated(groups: Mapping[str, Sequence[tuple[str, ...]]]) -> tuple[Series, ...]:
-    most = max(len(each) for each in groups.values())
+    most = max((len(each) for each in groups.values()), default=0)
     return tuple(Series(key, each[index]) for index in range(most) for key, each in groups.items() if index < len(each))
 
 
@@ -188,6 +197,11 @@ def single(part: Part, block: int, attempt: int) -> Slot:
     return _single(part, block, _singles(part)[block], attempt)
 
 
+def profile_slot(part: Part, block: int, attempt: int, variant: str, point: str) -> Slot:
+    """The one launch of a block after the compared ones."""
+    return Slot(part.name, Phase.PROFILE, block, attempt, 0, variant, part.variant(variant).sha256, point, Kind.PROFILE)
+
+
 def _zigzag(count: int) -> list[int]:
     """1, V-1, 2, V-2, ... of a Williams square's first row."""
     return [(step + 1) // 2 if step % 2 else count - step // 2 for step in range(1, count)]
@@ -200,8 +214,10 @@ def _shuffled(items: list[T], start: bytes) -> list[T]:
 
 
 def _singles(part: Part) -> list[tuple[Phase, Variant]]:
-    checks = [(Phase.CHECK, variant) for variant in (part.floor, *part.variants)]
-    return checks + [(Phase.EVALUATE, variant) for variant in part.variants if variant.dataset is not None]
+    taken = {name for at in series(part) for name in at.names}
+    here = [variant for variant in part.measured if variant.name in taken]
+    checks = [(Phase.CHECK, variant) for variant in (part.floor, *here) if here]
+    return checks + [(Phase.EVALUATE, variant) for variant in here if variant.dataset is not None]
 
 
 def _single(part: Part, block: int, job: tuple[Phase, Variant], attempt: int = 0) -> Slot:
@@ -211,8 +227,18 @@ def _single(part: Part, block: int, job: tuple[Phase, Variant], attempt: int = 0
 
 
 def _groups(part: Part, names: Iterable[str]) -> list[tuple[str, ...]]:
-    others = sorted(set(names) - {part.baseline})
-    if len(others) <= GROUP:
-        return [tuple(sorted([part.baseline, *others]))]
-    count = -(-len(others) // GROUP)
-    return [tuple(sorted([part.baseline, *others[index::count]])) for index in range(count)]
+    """The baseline in each of them; a variant and what it was stay together. Nobody where there are no names."""
+    wanted = set(names)
+    units: dict[str, list[str]] = {}
+    for name in sorted(wanted - {part.baseline}):
+        units.setdefault(name if name == part.baseline + PAST else name.removesuffix(PAST), []).append(name)
+    if not wanted:
+        return []
+    count = max(1, -(-sum(map(len, units.values())) // GROUP))
+    while max(map(len, dealt := _dealt(list(units.values()), count))) > GROUP:
+        count += 1
+    return [tuple(sorted([part.baseline, *each])) for each in dealt]
+
+
+def _dealt(units: Sequence[Sequence[str]], count: int) -> list[list[str]]:
+    return [[name for unit in units[index::count] for name in unit] for index in range(count)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from farm_orchestrator.model import SOAK, Part, Phase, Recipe
-from farm_orchestrator.plan import chirping
+from farm_orchestrator.plan import chirping, profiling
 from farm_orchestrator.plan.blocks import layout_from, measure_start, series
 from farm_orchestrator.plan.confirming import TIMES
 from farm_orchestrator.plan.idling import idle_s
@@ -30,19 +30,31 @@ def estimate_s(part: Part, costs: Costs = NO_PAST) -> float:
 def blocks_s(part: Part, blocks: int, costs: Costs = NO_PAST) -> float:
     """The same with so many blocks of the comparison."""
     each, short = sum(len(at.names) for at in series(part)), part.screen_blocks * len(series(part))
-    screening = part.screen_blocks * each * _cost(part, Phase.SCREEN, costs)
-    timed = blocks * each * _cost(part, Phase.MEASURE, costs)
+    screening = part.screen_blocks * each * cost_s(part, Phase.SCREEN, costs)
+    timed = blocks * each * cost_s(part, Phase.MEASURE, costs)
     idle = idle_s(part, blocks) if part.powered else 0.0
-    return (measure_start(part) - short) * PROCESS_S + screening + timed + idle + chirping.more_s(part)
+    return (measure_start(part) - short) * PROCESS_S + screening + timed + idle + _beside_s(part)
+
+
+def _beside_s(part: Part) -> float:
+    """Of what is no block."""
+    return chirping.more_s(part) + profiling.more_s(part)
 
 
 def confirm_s(part: Part, costs: Costs = NO_PAST) -> float:
     """Seconds that it takes at most to confirm the planned blocks: where no gate of the board is decided by them."""
     if not part.confirms:
         return 0.0
-    laid = layout_from(part, 0, dict.fromkeys((point.key for point in part.points), ship_of(part)))
+    laid = layout_from(part, 0, {point.key: _asked(part, point.key) for point in part.points})
     each = sum(len(at.names) for at in laid.series)
-    return TIMES * part.planned_blocks * each * _cost(part, Phase.CONFIRM, costs)
+    return TIMES * part.planned_blocks * each * cost_s(part, Phase.CONFIRM, costs)
+
+
+def _asked(part: Part, point: str) -> list[str]:
+    """Whose gates may be confirmed at a point."""
+    here = {arm.of: arm.variant.name for arm in part.arms if point in arm.points}
+    left = [name for name in ship_of(part) if (name, point) not in part.skipped]
+    return [*dict.fromkeys([*left, *here]), *here.values()]
 
 
 def launch_s(recipe: Recipe) -> float:
@@ -71,6 +83,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _cost(part: Part, phase: Phase, costs: Costs) -> float:
+def cost_s(part: Part, phase: Phase, costs: Costs) -> float:
     recipe = part.recipe_in(phase)
     return costs.get((part.name, recipe.preset, part.mode)) or launch_s(recipe)

@@ -12,6 +12,7 @@ from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import FileRef, Json, Part, Phase, Recipe, Variant
 from farm_orchestrator.plan.blocks import first_slots
 from farm_orchestrator.plan.estimate import NO_PAST, Costs, blocks_s, confirm_s, estimate_s, smallest_effect
+from farm_orchestrator.plan.pasts import NO_PASTS, Pasts, document
 from farm_orchestrator.plan.progress import CAP_S
 from farm_orchestrator.plan.screening import screen_blocks
 from farm_orchestrator.plan.shaping import Shape, Wish, shape
@@ -40,6 +41,7 @@ class Plan:
     given_s: float | None = None
     confirm_s: float = 0.0
     longest_s: float = 0.0
+    pasts: Pasts = NO_PASTS
 
 
 def make_plan(
@@ -55,6 +57,7 @@ def make_plan(
     costs: Costs = NO_PAST,
     known: Known = NOTHING_KNOWN,
     powered: Collection[str] = (),
+    pasts: Pasts = NO_PASTS,
 ) -> Plan:
     """The plan of a run. Raises UsageError where no verdict can come of it, saying what would make one possible.
 
@@ -62,17 +65,20 @@ def make_plan(
     """
     _check_baseline(baseline, variants)
     recipe, names = wish.recipe, [variant.name for variant in variants]
-    laid = shape(wish, boards, names, baseline)
-    # each variant at each clock: what is slow at the lowest may be the one to take at another
-    short = 0 if wish.swept else screen_blocks(recipe, names, baseline, wish.limits.ship)
+    laid = shape(wish, boards, names, baseline, pasts)
+    # each variant at each clock: what is slow at the lowest may be the one to take at another; and what is held against
+    # its past is asked for, however slow it is
+    short = 0 if wish.swept or pasts.old else screen_blocks(recipe, names, baseline, wish.limits.ship)
     parts = tuple(
         Part(
             run=run, board=board, points=laid.points[str(board["name"])], variants=tuple(variants), recipe=recipe,
             seed=seed, baseline=baseline, agent=agent, floor=floor, planned_blocks=laid.planned, max_blocks=laid.most,
             limits=wish.limits, screen_blocks=short, gated=laid.gated, confirms=laid.confirms, time_s=wish.time_s,
-            until=wish.until, memory_limit=wish.memory_limit,
+            until=wish.until, memory_limit=wish.memory_limit, profile=wish.profile,
             powered=str(board["name"]) in powered or bool(board.get("meter")),
             calibrations=tuple(each.to_json() for each in known.get(str(board["name"]), ())),
+            arms=pasts.arms(str(board["name"]), [point.key for point in laid.points[str(board["name"])]]),
+            skipped=pasts.skips(str(board["name"])),
         )
         for board in boards
     )  # fmt: skip
@@ -80,11 +86,11 @@ def make_plan(
         (part.name, variant.name, point.key) for part in parts for point in part.points for variant in variants
     )
     boards_known = [unmet(part) for part in parts]
-    effect = _smallest_effect(recipe, laid, boards_known) if len(variants) > 1 else None
+    effect = _smallest_effect(recipe, laid, boards_known) if len(variants) > 1 or pasts.old else None
     most_s, slowest = max(((estimate_s(part, costs), part.name) for part in parts), default=(0.0, ""))
     more_s = max((confirm_s(part, costs) for part in parts), default=0.0)
     longest_s = max(most_s, _longest_s(parts, costs))
-    return Plan(parts, cells, laid.gated, most_s, effect, slowest, confirm_s=more_s, longest_s=longest_s)
+    return Plan(parts, cells, laid.gated, most_s, effect, slowest, confirm_s=more_s, longest_s=longest_s, pasts=pasts)
 
 
 def _longest_s(parts: Sequence[Part], costs: Costs) -> float:
@@ -109,6 +115,7 @@ def plan_document(plan: Plan) -> Json:
         "baseline": first.baseline,
         "mode": first.mode,
         "memory_limit": first.memory_limit,
+        "profile": first.profile,
         "recipe": first.recipe.to_json(),
         "planned_blocks": first.planned_blocks,
         "max_blocks": first.max_blocks,
@@ -120,9 +127,11 @@ def plan_document(plan: Plan) -> Json:
         "gates": {
             "limits": dict(first.limits.limits),
             "ship": list(first.limits.ship),
+            "budgets": dict(first.limits.budgets),
             "gated_comparisons": plan.gated,
             "level": ALPHA / plan.gated if plan.gated else None,
         },
+        "pasts": document(plan.pasts),
         "estimate_s": round(plan.estimate_s, 1),
         "longest_s": round(plan.longest_s, 1),
         "confirm_s": round(plan.confirm_s, 1),

@@ -17,8 +17,11 @@ from farm_orchestrator.plan.blocks import (
     layout,
     layout_from,
     planned_slots,
+    profile_slot,
+    reference,
     single,
 )
+from farm_orchestrator.plan.course import Course
 
 GOAL_PAIR = 0.0075  # half-width of a ratio's 95 % interval, in logs
 GOAL_SINGLE = 0.01  # of a lone variant's latency
@@ -28,6 +31,7 @@ CAP_BLOCKS = 8
 OPEN = {State.PENDING, State.RUNNING, State.CANCELLED}
 ENDED = {State.DONE, State.REJECTED, State.FAILED, State.LOST}
 FORGIVEN = ("OUT_OF_MEMORY", "CRASH(SIGKILL)")  # once: the board was short of memory, or somebody else was the killer
+PROFILES = 3  # times that a profile launch may be lost
 POISON = 3  # lost launches of one variant, each after the board had answered again; `poison` looks at as many
 POISONED = {"link_lost", "rebooted", "agent_error", "deadline"}  # what a launch can do to its board
 
@@ -40,6 +44,8 @@ def requeue(part: Part, rows: Sequence[LaunchRow], block: int, attempt: int, out
         return ()
     if here[0].phase < Phase.SCREEN:
         return () if (here[0].variant, here[0].point) in gone else (single(part, block, attempt + 1),)
+    if here[0].phase == Phase.PROFILE:
+        return _profile_again(part, rows, here[0])
     if here[0].phase == Phase.CONFIRM:
         return laid_slots(part, _confirmation(part, rows), block, attempt + 1, gone)
     return block_slots(part, block, attempt + 1, gone, out)
@@ -49,9 +55,9 @@ def next_slots(part: Part, rows: Sequence[LaunchRow], out: Cells = NOBODY) -> tu
     """Two more blocks for every series whose blocks are all done and which is not yet as narrow as the goal.
 
     After a screening the planned blocks first; `out`: the cells that it sent home. Asked with the rows as they are after
-    a launch; the same rows give the same slots. Once it is being confirmed nothing more is owed.
+    a launch; the same rows give the same slots. Once it is being confirmed or profiled nothing more is owed.
     """
-    if not part.recipe.compare or stopped(part, rows) or confirmed(rows):
+    if not part.recipe.compare or stopped(part, rows) or confirmed(rows) or profiled(rows):
         return ()
     gone = failed_cells(rows)
     if part.screen_blocks and not compared(rows):
@@ -65,6 +71,13 @@ def next_slots(part: Part, rows: Sequence[LaunchRow], out: Cells = NOBODY) -> tu
     )
 
 
+def _profile_again(part: Part, rows: Sequence[LaunchRow], here: LaunchRow) -> tuple[Slot, ...]:
+    """Nothing hangs on it: it is not tried for ever."""
+    lost = sum(row.block == here.block and row.state == State.LOST for row in rows)
+    slot = profile_slot(part, here.block, here.attempt + 1, here.variant, here.point)
+    return (slot,) if lost < PROFILES else ()
+
+
 def screened(part: Part, rows: Sequence[LaunchRow]) -> bool:
     """Whether the screening blocks of the part are through and the comparison is not yet planned."""
     if not part.screen_blocks or compared(rows) or stopped(part, rows):
@@ -73,13 +86,16 @@ def screened(part: Part, rows: Sequence[LaunchRow]) -> bool:
     return bool(here) and not any(holds(row, gone) for row in last_attempts(here))
 
 
-def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
+def failed_cells(rows: Iterable[Course]) -> set[tuple[str, str]]:
     """The (variant, point) that may not go on: failed there, or before any timed launch; where it is forgiven, twice.
 
-    A variant that takes its board down each time it runs may not go on either: the others still can.
+    A variant that takes its board down each time it runs may not go on either: the others still can. What happens to
+    it under a profiler does not speak against it.
     """
-    rows = list(rows)
+    rows = [row for row in rows if row.phase != Phase.PROFILE]
     failed = [row for row in rows if row.state == State.FAILED] + poison(rows)
+    if not failed:
+        return set()
     counts = Counter((row.variant, row.point) for row in failed)
     early = Counter(row.variant for row in failed if row.phase < Phase.SCREEN)
     final = {(row.variant, row.point) for row in failed if not _again(row)}
@@ -89,12 +105,17 @@ def failed_cells(rows: Iterable[LaunchRow]) -> set[tuple[str, str]]:
     return final | {(row.variant, row.point) for row in rows if row.variant in everywhere}
 
 
-def poison(rows: Iterable[LaunchRow]) -> list[LaunchRow]:
+def poison(rows: Iterable[Course]) -> list[Course]:
     """Each variant's third lost launch in a row, unless all others were lost meanwhile too: then it is the board."""
+    rows = list(rows)
+    down = Counter(row.variant for row in rows if row.state == State.LOST and _went_down(row))
+    suspects = [name for name, count in down.items() if count >= POISON]
+    if not suspects:
+        return []
     told = [row for row in rows if row.state in ENDED and row.outcome != "worker_lost" and row.variant != FLOOR]
     told.sort(key=lambda row: (row.t1 or 0, row.id))
-    found: dict[str, LaunchRow] = {}
-    for name in {row.variant for row in told}:
+    found: dict[str, Course] = {}
+    for name in suspects:
         places = [index for index, row in enumerate(told) if row.variant == name]
         for trio in zip(places, places[1:], places[2:], strict=False):
             others = [_went_down(row) for row in told[trio[0] : trio[2]] if row.variant != name]
@@ -103,27 +124,32 @@ def poison(rows: Iterable[LaunchRow]) -> list[LaunchRow]:
     return list(found.values())
 
 
-def _went_down(row: LaunchRow) -> bool:
+def _went_down(row: Course) -> bool:
     return row.state == State.LOST and row.outcome in POISONED
 
 
-def stopped(part: Part, rows: Iterable[LaunchRow]) -> bool:
+def stopped(part: Part, rows: Iterable[Course]) -> bool:
     """Whether the baseline failed: then nothing of the part can be compared, and its remaining launches are skipped."""
     return any(name == part.baseline for name, _ in failed_cells(rows))
 
 
-def _again(row: LaunchRow) -> bool:
+def _again(row: Course) -> bool:
     return any(kind in (row.outcome or "") for kind in FORGIVEN)
 
 
-def compared(rows: Iterable[LaunchRow]) -> bool:
+def compared(rows: Iterable[Course]) -> bool:
     """Whether the comparison is planned."""
     return any(row.phase == Phase.MEASURE for row in rows)
 
 
-def confirmed(rows: Iterable[LaunchRow]) -> bool:
+def confirmed(rows: Iterable[Course]) -> bool:
     """Whether its confirmation is planned."""
     return any(row.phase == Phase.CONFIRM for row in rows)
+
+
+def profiled(rows: Iterable[Course]) -> bool:
+    """Whether its profile launches are planned: then everything that is timed is over."""
+    return any(row.phase == Phase.PROFILE for row in rows)
 
 
 def _confirmation(part: Part, rows: Iterable[LaunchRow]) -> Layout:
@@ -159,14 +185,23 @@ def holds(row: LaunchRow, gone: set[tuple[str, str]]) -> bool:
 
 
 def _narrow(part: Part, here: Sequence[LaunchRow], at: Series, gone: set[tuple[str, str]]) -> bool:
+    goal, held = judged(part, here, at, gone)
+    return all(_half_width(logs) <= goal for logs in held)
+
+
+def judged(
+    part: Part, here: Sequence[Course], at: Series, gone: set[tuple[str, str]]
+) -> tuple[float, list[list[float]]]:
+    """Half the width that every interval of the series is to have, and the logs, block by block, of which they are."""
     logs = _logs(here)
-    others = [name for name in at.names if name != part.baseline and (name, at.point) not in gone]
-    if not others:
-        return _half_width(list(logs.get(part.baseline, {}).values())) <= GOAL_SINGLE
-    return all(_half_width(_pairs(logs, name, part.baseline)) <= GOAL_PAIR for name in others)
+    told = [(name, reference(part, name)) for name in at.names if name != part.baseline]
+    held = [pair for pair in told if not any((name, at.point) in gone for name in pair)]
+    if not held:
+        return GOAL_SINGLE, [list(logs.get(part.baseline, {}).values())]
+    return GOAL_PAIR, [_pairs(logs, *pair) for pair in held]
 
 
-def differences(here: Iterable[LaunchRow], name: str, baseline: str) -> list[float]:
+def differences(here: Iterable[Course], name: str, baseline: str) -> list[float]:
     """Log ratios of a variant to the baseline, block by block; the launches are of one point."""
     return _pairs(_logs(here), name, baseline)
 
@@ -184,7 +219,7 @@ def _half_width(logs: Sequence[float]) -> float:
     return half_width(np.array(logs))
 
 
-def _logs(rows: Iterable[LaunchRow]) -> dict[str, dict[int, float]]:
+def _logs(rows: Iterable[Course]) -> dict[str, dict[int, float]]:
     logs: dict[str, dict[int, float]] = {}
     for row in rows:
         if row.state == State.DONE and row.dropped is None and row.p50_ns:
@@ -205,9 +240,18 @@ def fits(part: Part, rows: Sequence[LaunchRow], like: Sequence[LaunchRow], launc
     spent, times = sum(_seconds(rows)), _seconds(like)
     more, now = launches * sum(times) / max(len(times), 1), max((row.t1 or 0 for row in rows), default=0)
     late = part.until is not None and now + more > part.until
-    return not late and spent + more <= (CAP_S if part.time_s is None else part.time_s)
+    return not late and spent + more <= cap_s(part)
 
 
-def _seconds(rows: Iterable[LaunchRow]) -> list[float]:
+def time_left_s(part: Part, rows: Iterable[Course]) -> float:
+    """Seconds of the time on the board that are left for blocks beyond the planned ones."""
+    return cap_s(part) - sum(_seconds(rows))
+
+
+def cap_s(part: Part) -> float:
+    return CAP_S if part.time_s is None else part.time_s
+
+
+def _seconds(rows: Iterable[Course]) -> list[float]:
     """How long each launch took that went to an end; none less than no time, even where the clock was set back."""
     return [max(0.0, row.t1 - row.t0) for row in rows if row.t0 is not None and row.t1 is not None]

@@ -9,14 +9,16 @@ from fnmatch import fnmatchcase
 
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import BURST, PRESETS, Json, Limits, Part, Point, Recipe
+from farm_orchestrator.plan.pasts import NO_PASTS, Pasts
 from farm_orchestrator.plan.sweeping import sweeps
-from farm_reports.bounds import Bound, parse
+from farm_reports.bounds import CONFIRMED, Bound, gated_pasts, parse, past_metrics
 from farm_reports.stats.power import LEVEL as ALPHA
 from farm_reports.stats.power import MIN_BLOCKS, planned_blocks
 
 GATED_AS = (
     "gated comparisons are relative limits x ship variants x boards x points, twice where fresh blocks may confirm them"
 )
+PAST_AS = "and with --against budgets x old files x boards x points too"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Wish:
     and `pins`: by board those of a sweep, the highest first.
 
     `time_s`: the time on each board; `until`: its end, in seconds since the epoch.
-    `memory_limit`: bytes beyond which a launch is ended.
+    `memory_limit`: bytes beyond which a launch is ended. `profile`: what takes the time, operator by operator.
     """
 
     recipe: Recipe
@@ -39,6 +41,7 @@ class Wish:
     pin: str | None = None
     memory_limit: int | None = None
     pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    profile: bool = False
 
     @property
     def swept(self) -> bool:
@@ -65,15 +68,30 @@ class Shape:
     confirms: bool
 
 
-def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: str) -> Shape:
+def shape(wish: Wish, boards: Sequence[Json], names: Sequence[str], baseline: str, pasts: Pasts = NO_PASTS) -> Shape:
     """The shape of a plan for the variants `names`. Raises UsageError where no verdict can come of it."""
     bounds = read_limits(wish.limits, wish.recipe)
     at = {str(board["name"]): _points(board, wish) for board in boards}
     confirms = _confirms(wish)
-    cells, ship = sum(map(_judged, at.values())), shipped(wish.limits.ship, names, baseline)
-    gated = gated_comparisons(bounds, ship, cells, confirms=confirms)
-    planned, most = _blocks(wish.recipe, gated, wish.max_blocks)
-    return Shape(at, gated, planned, most, confirms and any(bound.confirmed for bound in bounds) and bool(ship))
+    ship = shipped(wish.limits.ship, names, baseline)
+    shipping = _shipping(at, ship, pasts)
+    gated = gated_comparisons(bounds, shipping, confirms=confirms)
+    gated += gated_pasts(wish.limits.budgets, len(pasts.old), confirms=confirms)
+    planned, most = _blocks(wish.recipe, gated, wish.max_blocks, past=bool(pasts.old))
+    limited = any(bound.confirmed for bound in bounds) and shipping > 0
+    changed = bool(pasts.old) and CONFIRMED in past_metrics(wish.limits.budgets)
+    return Shape(at, gated, planned, most, confirms and (limited or changed))
+
+
+def _shipping(at: Mapping[str, Sequence[Point]], ship: Sequence[str], pasts: Pasts) -> int:
+    """Cells that limits gate: of a sweep of clocks one, of those that are not measured none."""
+    skipped = sum((board, name, point.key) in pasts.skipped for board in at for point in at[board] for name in ship)
+    return len(ship) * sum(map(_judged, at.values())) - skipped
+
+
+def plan_points(wish: Wish, boards: Sequence[Json]) -> dict[str, tuple[str, ...]]:
+    """The keys of the points of each board."""
+    return {str(board["name"]): tuple(point.key for point in _points(board, wish)) for board in boards}
 
 
 def _points(board: Json, wish: Wish) -> tuple[Point, ...]:
@@ -136,9 +154,9 @@ def ship_of(part: Part) -> tuple[str, ...]:
     return shipped(part.limits.ship, [each.name for each in part.variants], part.baseline)
 
 
-def gated_comparisons(bounds: Sequence[Bound], ship: Sequence[str], cells: int, *, confirms: bool = False) -> int:
-    """How many comparisons are judged at alpha / m; `cells` counts board x point, of a sweep of clocks one."""
-    return sum(bound.judged(confirms=confirms) for bound in bounds) * len(ship) * cells
+def gated_comparisons(bounds: Sequence[Bound], cells: int, *, confirms: bool = False) -> int:
+    """How many limits are judged at alpha / m; `cells` counts those of `ship` variants, of a sweep of clocks one."""
+    return sum(bound.judged(confirms=confirms) for bound in bounds) * cells
 
 
 def _confirms(wish: Wish) -> bool:
@@ -154,12 +172,12 @@ def _read(metric: str, text: str, limits: Limits) -> Bound:
         raise UsageError(f"{where}: {error}" if where else str(error)) from error
 
 
-def _blocks(recipe: Recipe, gated: int, max_blocks: int | None) -> tuple[int, int]:
+def _blocks(recipe: Recipe, gated: int, max_blocks: int | None, *, past: bool = False) -> tuple[int, int]:
     """(planned, most) blocks of a point. Raises UsageError when the planned ones are more than there may be."""
     planned = planned_blocks(recipe.blocks_min, gated)
     most = recipe.blocks_max if max_blocks is None else min(recipe.blocks_max, max_blocks)
     if planned > most:
-        raise UsageError(_too_few(recipe, gated, planned, most), mend=_enough(recipe, gated, planned, most))
+        raise UsageError(_too_few(recipe, gated, planned, most), mend=_enough(recipe, gated, planned, most, past=past))
     return planned, most
 
 
@@ -169,7 +187,8 @@ def _too_few(recipe: Recipe, gated: int, planned: int, most: int) -> str:
     return f"this plan cannot reach a verdict: {why} {planned} blocks, and {cap} allows {most}"
 
 
-def _enough(recipe: Recipe, gated: int, planned: int, most: int) -> str:
+def _enough(recipe: Recipe, gated: int, planned: int, most: int, *, past: bool) -> str:
+    counted = f"{GATED_AS}, {PAST_AS}" if past else GATED_AS
     ways = (
         [f"--max-blocks {planned}"]
         if planned <= recipe.blocks_max
@@ -177,8 +196,8 @@ def _enough(recipe: Recipe, gated: int, planned: int, most: int) -> str:
     )
     fewer = math.floor(ALPHA * 2**most)
     if gated > fewer and most >= MIN_BLOCKS:
-        ways.append(f"at most {fewer} instead of {gated} gated comparisons ({GATED_AS})")
-    return "what would make it possible: " + ", or ".join(ways or [f"fewer gated comparisons ({GATED_AS})"])
+        ways.append(f"at most {fewer} instead of {gated} gated comparisons ({counted})")
+    return "what would make it possible: " + ", or ".join(ways or [f"fewer gated comparisons ({counted})"])
 
 
 def _presets(planned: int, *, capped: bool) -> list[str]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from farm_orchestrator import digest
@@ -11,6 +12,7 @@ from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import DIGEST_PATTERN, FileRef
 from farm_orchestrator.store.failures import explained
 from farm_orchestrator.store.files import CHUNK, sync, sync_folder
+from farm_orchestrator.store.unused import note_use
 
 Stamp = tuple[int, int, int]
 
@@ -26,7 +28,7 @@ class Artefacts:
         """Keeps a copy; a sound copy that is there already is left alone. Raises StoreError."""
         with explained(path):
             sha256, size = digest.afresh(path), path.stat().st_size
-        if not self._sound(sha256):
+        if not self._at_hand(sha256):
             sha256, size = self._copy(path)
         return FileRef(path.name, sha256, size)
 
@@ -35,17 +37,32 @@ class Artefacts:
         path = self._path(sha256)
         if not path.is_file():
             raise StoreError(f"{path} is missing", mend="Start the run again: every run puts what it needs.")
-        if not self._sound(sha256):
+        if not self._at_hand(sha256):
             raise StoreError(
                 f"{path} was changed: its content no longer has the digest in its name",
                 mend="Delete it and start the run again; if it happens twice, look at the disk.",
             )
         return path
 
+    def hand_over(self, path: Path, sha256: str) -> None:
+        """Where several machines share the artefacts, a file of a run's folder goes to all of them and leaves this one."""
+
+    def bring(self, wanted: Mapping[Path, str]) -> None:
+        """Where several machines share the artefacts, what was handed over comes to its place in a run's folder."""
+
     def _path(self, sha256: str) -> Path:
         if not re.fullmatch(DIGEST_PATTERN, sha256):
             raise StoreError(f"{sha256[:80]!r} is no sha256 digest")
         return self.folder / sha256[:2] / sha256
+
+    def _at_hand(self, sha256: str) -> bool:
+        """Sound, and noted as used: it stays for hours, whoever removes what is not."""
+        path = self._path(sha256)
+        with explained(path):
+            if not (self._sound(sha256) and note_use(path)):
+                return False
+            self._checked[sha256] = _stamp(path)
+            return True
 
     def _sound(self, sha256: str) -> bool:
         """Hashes a file once, and again whenever its size, time or inode changed."""

@@ -55,10 +55,12 @@ class Share:
 
 
 def load_share(connection: Connection, run: str, board: str) -> Share:
+    """Nobody cancels the run before what follows from this is committed."""
     query = (
         select(schema.part, schema.run.c.cancel)
         .join(schema.run, schema.run.c.run == schema.part.c.run)
         .where(schema.part_of(run, board))
+        .with_for_update(read=True, of=schema.run)
     )
     row = connection.execute(query).one()
     part = part_row(row)
@@ -144,7 +146,8 @@ def plan_next(connection: Connection, now: float, share: Share) -> None:
         short = launch_rows(connection, share.where, launch.phase == Phase.SCREEN.value)
         for each in plan.leaving(part, short):
             close_cells(connection, part, [(each.variant, each.point)], SCREENED_OUT, each.reason)
-    owed = plan.next_slots(part, rows, screened_out(connection, part)) or confirmation(connection, part, rows)
+    out = screened_out(connection, part)
+    owed = plan.next_slots(part, rows, out) or confirmation(connection, part, rows) or plan.profiling(part, rows, out)
     insert_slots(connection, part.run, owed, now)
 
 
@@ -152,7 +155,7 @@ def cause(share: Share, here: Sequence[LaunchRow], last: LaunchRow) -> Cause | N
     """What is against the complete block of `last`, whose launches are `here`."""
     from farm_orchestrator import plan
 
-    if last.phase < Phase.SCREEN:
+    if last.phase < Phase.SCREEN or last.phase == Phase.PROFILE:
         return None
     part = share.part
     interference, cooled = str(part.board.get("interference", "drop")), part.recipe_in(last.phase).cooldown_max_s > 0

@@ -9,14 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from farm_orchestrator.failpoint import failpoint
-from farm_orchestrator.model import NOT_SUPPORTED, Failed, LaunchRow, Lost, Measured, State
+from farm_orchestrator.model import NOT_SUPPORTED, Failed, LaunchRow, Lost, Measured, Phase, State
 from farm_orchestrator.store import blocks, schema
 from farm_orchestrator.store.blocks import FREE, Share, load_share, repeat_block
 from farm_orchestrator.store.cells import close_cells
 from farm_orchestrator.store.ending import end_part, skip
 from farm_orchestrator.store.losses import count_loss, forget_losses
-from farm_orchestrator.store.next_launch import Claim, Turn, take
+from farm_orchestrator.store.next_launch import Claim, Turn, take, taken
 from farm_orchestrator.store.rows import LAUNCH_COLUMNS, launch_row
+from farm_orchestrator.store.sharing import charge
 from farm_orchestrator.store.store import Store
 
 launch, board, run, part = schema.launch.c, schema.board.c, schema.run.c, schema.part.c
@@ -29,23 +30,36 @@ HELD = (
     .join(schema.board, board.board == launch.board)
     .where(launch.id == bindparam("id"), launch.state == State.RUNNING.value)
     .where(launch.fence == bindparam("holder"), board.fence == bindparam("holder"))
+    .with_for_update(  # no other fence, no cancel and no other end of the launch before this is committed
+        read=True, of=[schema.board, schema.run, schema.launch]
+    )
+)
+WRITTEN = (State.DONE, State.REJECTED, State.FAILED, State.CANCELLED)
+OURS = (
+    select(schema.launch)
+    .where(launch.id == bindparam("id"), launch.fence == bindparam("holder"))
+    .where(launch.state.in_([state.value for state in WRITTEN]))
 )
 WRITE = update(schema.launch).where(launch.id == bindparam("written"))
 
 
 def sweep(store: Store, name: str, fence: int) -> None:
     """Launches that a dead holder of the board left running are lost, their blocks repeated free of budget."""
-    store.submit(lambda c: _sweep(c, name, fence, store.now()), urgent=True)
+    failpoint("before_sweep")
+    store.submit(lambda c: _sweep(c, name, fence, store.now(c)), urgent=True)
     failpoint("after_sweep")
 
 
 def commit(store: Store, claim: Claim, outcome: Measured | Failed, folder: Path | None = None) -> bool:
     """Writes the outcome and whatever it makes owed. False: the board is somebody else's now, nothing was written.
 
-    `folder` is the run's: a fenced launch's file is deleted from it.
+    `folder` is the run's: a fenced launch's file is deleted from it. A server that is away is waited for: the fence
+    decides when it is back, and what was written although nobody said so counts.
     """
     failpoint("before_commit")
-    kept = store.submit(lambda c: _commit(c, claim, outcome, store.now()), urgent=True)
+    kept = store.patiently(
+        lambda c: _commit(c, claim, outcome, store.now(c)) or _is_written(c, claim, outcome), urgent=True
+    )
     _committed(outcome, folder, kept=kept)
     return kept
 
@@ -56,13 +70,14 @@ def commit_and_claim(
     """As `commit`, and in the same transaction `claim`: a board does not wait for the disk twice between two launches."""
 
     def write(connection: Connection) -> tuple[bool, Claim | None]:
-        now = store.now()
-        kept = _commit(connection, claim, outcome, now)
-        then = take(connection, now, Turn(claim.row.board, claim.fence, claim.block, claim.part)) if kept else None
-        return kept, then
+        now = store.now(connection)
+        if _commit(connection, claim, outcome, now):
+            return True, take(connection, now, Turn(claim.row.board, claim.fence, claim.block, claim.part))
+        kept = _is_written(connection, claim, outcome)
+        return kept, taken(connection, claim) if kept else None
 
     failpoint("before_commit")
-    kept, claimed = store.submit(write, urgent=True)
+    kept, claimed = store.patiently(write, urgent=True)
     _committed(outcome, folder, kept=kept)
     failpoint("after_claim")
     return claimed
@@ -76,7 +91,10 @@ def _committed(outcome: Measured | Failed, folder: Path | None, *, kept: bool) -
 
 def lose(store: Store, claim: Claim, lost: Lost, *, final: bool = False) -> bool:
     """The launch is nobody's result; False as in `commit`. In a cancelled run it is cancelled, which costs nothing."""
-    return store.submit(lambda c: _lose(c, claim, lost, store.now(), final=final), urgent=True)
+    failpoint("before_lose")
+    kept = store.patiently(lambda c: _lose(c, claim, lost, store.now(c), final=final), urgent=True)
+    failpoint("after_lose")
+    return kept
 
 
 def _sweep(connection: Connection, name: str, fence: int, now: float) -> None:
@@ -88,6 +106,7 @@ def _sweep(connection: Connection, name: str, fence: int, now: float) -> None:
     ).all()
     for row in map(launch_row, orphans):
         share = load_share(connection, row.run, name)
+        charge(connection, row, now)
         if share.cancelled:
             _write(connection, row, state=State.CANCELLED.value)
         else:
@@ -98,9 +117,10 @@ def _commit(connection: Connection, claim: Claim, outcome: Measured | Failed, no
     held = _held(connection, claim)
     if held is None:
         return False
+    charge(connection, claim.row, now)
     share = _share(claim, held)
     if held.losses:
-        forget_losses(connection, claim.row.board)
+        forget_losses(connection, now, claim.row.board)
     if isinstance(outcome, Measured):
         _measured(connection, share, claim.row, outcome, now)
     else:
@@ -146,7 +166,7 @@ def _failed(connection: Connection, share: Share, row: LaunchRow, outcome: Faile
         _give_up(connection, share, row, gone, outcome)
     elif share.cancelled:
         _write(connection, row, state=State.CANCELLED.value)
-    else:
+    elif row.phase != Phase.PROFILE:
         blocks.again_in_place(connection, now, share, row)
     _end(connection, now, share, row)
 
@@ -171,6 +191,7 @@ def _lose(connection: Connection, claim: Claim, lost: Lost, now: float, *, final
     held = _held(connection, claim)
     if held is None:
         return False
+    charge(connection, claim.row, now)
     share = _share(claim, held)
     facts = {"lost": {"reason": lost.reason, "detail": lost.detail}}
     state = State.CANCELLED if share.cancelled else State.LOST
@@ -180,7 +201,8 @@ def _lose(connection: Connection, claim: Claim, lost: Lost, now: float, *, final
         repeat_block(connection, now, share, claim.block, lost.reason)
         if lost.reason not in FREE:
             why = f"{lost.reason} while measuring {claim.row.variant}: {lost.detail}"
-            count_loss(connection, now, claim.row.board, why, final=final)
+            of = {"run": claim.row.run, "launch": claim.row.id}
+            count_loss(connection, now, claim.row.board, Lost(lost.reason, why), final=final, of=of)
     return True
 
 
@@ -203,6 +225,14 @@ def _without_poison(connection: Connection, share: Share, row: LaunchRow, lost: 
 def _held(connection: Connection, claim: Claim) -> Row[str | None, int, int] | None:
     """What stands beside the launch while it runs under this fence; None once the board has a newer one."""
     return connection.execute(HELD, {"id": claim.row.id, "holder": claim.fence}).one_or_none()
+
+
+def _is_written(connection: Connection, claim: Claim, outcome: Measured | Failed) -> bool:
+    """Whether an earlier try got through, of which the server died before it could say so."""
+    found = connection.execute(OURS, {"id": claim.row.id, "holder": claim.fence}).mappings().one_or_none()
+    ours = _figures(outcome) if isinstance(outcome, Measured) else _failure(outcome)
+    told = {name: value for name, value in ours.items() if not isinstance(value, dict | list)}
+    return found is not None and all(found[name] == value for name, value in told.items())
 
 
 def _share(claim: Claim, held: Row[str | None, int, int]) -> Share:

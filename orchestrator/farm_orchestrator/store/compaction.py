@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLES, READINGS, LAUNCHES = "samples.parquet", "readings.parquet", "launches.parquet"
 FORMATS = {SAMPLES: "farm.samples/1", READINGS: "farm.readings/1", LAUNCHES: "farm.launches/1"}
+STAMP = "made_from"  # in the metadata of each file
 ROW_GROUP = 1 << 18
 FACTS: dict[str, str] = {
     **dict.fromkeys(("import_ms", "load_ms", "first_ms", "second_ms", "warmup_ms", "cpu_per_wall"), "float64"),
@@ -38,13 +40,26 @@ NUMBERS = ("launch", "phase", "block", "attempt", "position", "fence")
 FIGURE_TYPES = {int: "int64", float: "float64"}
 
 
-def compact(folder: Path, rows: Sequence[LaunchRow]) -> None:
-    """Writes the three files of a run, and deletes launch files that no row vouches for. Raises StoreError."""
-    with explained(folder):
-        _tidy(folder, rows)
-        _write(folder / LAUNCHES, _launch_schema(), [_launch_table(rows)])
-        _write(folder / SAMPLES, _sample_schema(), (_sample_table(*each) for each in _files(folder, rows)))
-        _write(folder / READINGS, _reading_schema(), (_reading_table(*each) for each in _files(folder, rows)))
+def compact(folder: Path, shares: Iterable[Sequence[LaunchRow]], into: Path | None = None, stamp: str = "") -> None:
+    """Writes the three files of a run, and deletes launch files that no row vouches for. Raises StoreError.
+
+    `shares`: the launches of one board after the other. `into`: where the files go if the run's folder itself must stay
+    as it is. `stamp`: names what they were made from; see `compacted.holds`.
+    """
+    target = into or folder
+    with explained(target):
+        there = _launch_files(folder) if target == folder else []  # before the rows are read: none is newer than they
+        kept = _write(folder, shares, target, stamp)
+        for path in there:
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+
+def schemas(stamp: str) -> dict[str, pa.Schema]:
+    """Of the three files, by name, with what each says of itself."""
+    bare = (_sample_schema(), _reading_schema(), _launch_schema())
+    more = {STAMP: stamp}
+    return {name: stamped(schema, FORMATS[name], more) for name, schema in zip(FORMATS, bare, strict=True)}
 
 
 def reason(row: LaunchRow) -> str | None:
@@ -60,13 +75,25 @@ def is_valid(row: LaunchRow) -> bool:
     return row.state == State.DONE and row.kind == Kind.MEASURE and row.dropped is None
 
 
-def _tidy(folder: Path, rows: Iterable[LaunchRow]) -> None:
-    """A file without a committed row is no result; one of a launch that still runs may get its row any moment."""
-    known = {row.file for row in rows if row.file is not None}
-    running = {f"{row.id}.{row.fence}.parquet" for row in rows if row.state == State.RUNNING}
-    for path in (folder / "launches").glob("*.parquet"):
-        if f"launches/{path.name}" not in known and path.name not in running:
-            path.unlink(missing_ok=True)
+def _launch_files(folder: Path) -> list[Path]:
+    return list((folder / "launches").glob("*.parquet"))
+
+
+def _write(folder: Path, shares: Iterable[Sequence[LaunchRow]], target: Path, stamp: str) -> set[str]:
+    """The names of the launch files that stay: those of committed launches, and of one that may get its row any moment."""
+    kept: set[str] = set()
+    with ExitStack() as stack:
+        put = [stack.enter_context(_writer(target / name, schema)) for name, schema in schemas(stamp).items()]
+        for rows in shares:
+            put[2](_launch_table(rows))
+            for row, samples, readings in _files(folder, rows):
+                put[0](_sample_table(row, samples))
+                put[1](_reading_table(row, readings))
+            for end in put:
+                end(None)
+            kept.update(row.file.rpartition("/")[2] for row in rows if row.file is not None)
+            kept.update(f"{row.id}.{row.fence}.parquet" for row in rows if row.state == State.RUNNING)
+    return kept
 
 
 def _files(folder: Path, rows: Iterable[LaunchRow]) -> Iterator[tuple[LaunchRow, pa.Table, pa.Table]]:
@@ -87,24 +114,26 @@ def _vouched(path: Path, row: LaunchRow) -> Path:
     return path
 
 
-def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    with whole(path) as file, parquet(file, stamped(schema, FORMATS[path.name])) as writer:
-        for table in _gathered(schema, tables):
-            writer.write_table(table, row_group_size=ROW_GROUP)
-
-
-def _gathered(schema: pa.Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Row groups of a useful size; a file without a row has its columns all the same."""
+@contextmanager
+def _writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table | None], None]]:
+    """Takes tables and gathers them to row groups of a useful size; None ends one: no row group is of two boards."""
     import pyarrow as pa
 
-    waiting: list[pa.Table] = [schema.empty_table()]
-    for table in tables:
-        waiting.append(table)
-        if sum(map(len, waiting)) >= ROW_GROUP:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+    with whole(path) as file, parquet(file, schema) as writer:
+        waiting: list[pa.Table] = []
+        rows = 0
+
+        def put(table: pa.Table | None) -> None:
+            nonlocal rows
+            if table is not None:
+                waiting.append(table)
+                rows += len(table)
+            if rows and (table is None or rows >= ROW_GROUP):
+                writer.write_table(pa.concat_tables(waiting), row_group_size=ROW_GROUP)
+                waiting.clear()
+                rows = 0
+
+        yield put
 
 
 def _sample_schema() -> pa.Schema:
@@ -117,7 +146,7 @@ def _sample_schema() -> pa.Schema:
     return pa.schema([(name, types[name]) for name in order.split()])
 
 
-def _sample_table(row: LaunchRow, samples: pa.Table, _readings: pa.Table) -> pa.Table:
+def _sample_table(row: LaunchRow, samples: pa.Table) -> pa.Table:
     same = {
         "board": row.board, "variant": row.variant, "point": row.point, "block": row.block, "launch": row.id,
         "attempt": row.attempt, "kind": row.kind, "valid": is_valid(row),
@@ -133,7 +162,7 @@ def _reading_schema() -> pa.Schema:
     return pa.schema([*head, ("value", pa.float64()), *texts])
 
 
-def _reading_table(row: LaunchRow, _samples: pa.Table, readings: pa.Table) -> pa.Table:
+def _reading_table(row: LaunchRow, readings: pa.Table) -> pa.Table:
     return _beside({"board": row.board, "launch": row.id}, readings, _reading_schema())
 
 

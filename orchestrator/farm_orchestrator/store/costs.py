@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache, partial
 from statistics import median
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from farm_orchestrator.model import PRESETS, Phase, Point, State
+from farm_orchestrator.model import PRESETS, Kind, Phase, Point, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.store import Store
 
@@ -21,7 +22,12 @@ launch, run, part = schema.launch.c, schema.run.c, schema.part.c
 
 def launch_costs(store: Store, boards: Sequence[str]) -> dict[Cost, float]:
     """(board, preset, mode) -> the median seconds of its latest timed launches, from claim to commit."""
-    return store.read(lambda c: {key: cost for name in boards for key, cost in _of_board(c, name)})
+    return store.read(lambda c: launch_costs_in(c, boards))
+
+
+def launch_costs_in(connection: Connection, boards: Sequence[str]) -> dict[Cost, float]:
+    preset = cache(partial(_preset, connection))
+    return {key: cost for name in boards for key, cost in _of_board(connection, name, preset)}
 
 
 def powered(store: Store, boards: Sequence[str]) -> frozenset[str]:
@@ -36,21 +42,31 @@ def _power(connection: Connection, name: str) -> bool:
     return bool(isinstance(hardware, dict) and hardware.get("power"))
 
 
-def _of_board(connection: Connection, name: str) -> Iterable[tuple[Cost, float]]:
+def _preset(connection: Connection, name: str) -> str:
+    """Of a run."""
+    return str(connection.execute(select(run.recipe).where(run.run == name)).scalar_one()["preset"])
+
+
+@lru_cache(1024)
+def _mode(point: str) -> str:
+    return Point.from_key(point).mode
+
+
+def _of_board(connection: Connection, name: str, preset_of: Callable[[str], str]) -> Iterable[tuple[Cost, float]]:
     took: dict[Cost, list[float]] = defaultdict(list)
-    for row in _latest(connection, name):
-        preset = "quick" if row.phase == Phase.SCREEN else row.recipe["preset"]
-        took[name, preset, Point.from_key(row.point).mode].append(row.t1 - row.t0)
+    for of, phase, point, seconds in _latest(connection, name):
+        preset = "quick" if phase == Phase.SCREEN else preset_of(of)
+        took[name, preset, _mode(point)].append(seconds)
     return [(key, median(each)) for key, each in took.items() if len(each) >= FEW and key[1] in PRESETS]
 
 
 def _latest(connection: Connection, name: str) -> list[Any]:
     query = (
-        select(launch.phase, launch.point, launch.t0, launch.t1, run.recipe)
-        .join(schema.run, run.run == launch.run)
+        select(launch.run, launch.phase, launch.point, launch.t1 - launch.t0)
         .where(launch.board == name, launch.state == State.DONE.value, launch.phase >= Phase.SCREEN.value)
+        .where(launch.kind == Kind.MEASURE.value)
         .where(launch.t0.is_not(None), launch.t1 > launch.t0)
         .order_by(launch.id.desc())
         .limit(LATEST)
     )
-    return list(connection.execute(query))
+    return list(connection.execute(query).all())

@@ -1,25 +1,24 @@
 """Opens the farm's SQLite file: private, on a fit SQLite, brought to the newest schema."""
 
 import fcntl
-import functools
 import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from farm_orchestrator.errors import StoreError, UsageError
+from farm_orchestrator.store import revisions
 from farm_orchestrator.store.failures import explained
 
 SQLITE_FLOOR = (3, 35)  # UPDATE ... RETURNING
 BUSY_MS = 5000
-HEAD = "0001"
+CACHE_KB = 512  # of each connection: pages lie in the system's cache all the same, and once for all
 WRITING = "BEGIN IMMEDIATE"
 
 
@@ -40,7 +39,7 @@ def database_path(path_or_url: str) -> Path:
     """The file that a path or a `sqlite:///` URL names. Raises UsageError for any other URL."""
     if "://" not in path_or_url:
         return Path(path_or_url).absolute()
-    mend = "Write `store: sqlite:////absolute/path/farm.db`, or leave `store` out."
+    mend = "Write `store: sqlite:////absolute/path/farm.db` or `store: postgresql+psycopg://USER@HOST/NAME`, or leave it out."
     try:
         url = make_url(path_or_url)
     except ArgumentError as error:
@@ -48,6 +47,14 @@ def database_path(path_or_url: str) -> Path:
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         raise UsageError(f"store: {url.render_as_string()!r} does not name an SQLite file", mend=mend)
     return Path(str(url.database)).absolute()
+
+
+def as_json(value: object) -> str:
+    """Raises StoreError for what is no JSON, such as a number that is not finite."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"a document cannot be stored: {error}") from error
 
 
 def check_sqlite(version: tuple[int, ...]) -> None:
@@ -68,7 +75,7 @@ def _create_private(path: Path) -> None:
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        json_serializer=functools.partial(json.dumps, allow_nan=False, separators=(",", ":")),
+        json_serializer=as_json,
     )
     event.listen(engine, "connect", _pragmas)
     event.listen(engine, "begin", _begin)
@@ -79,6 +86,7 @@ def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else the driver begins as a reader, which cannot be upgraded under WAL
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
 
 
 def _begin(connection: Connection) -> None:
@@ -89,7 +97,7 @@ def _is_ready(engine: Engine, path: Path) -> bool:
     """Seen by reading alone: a file that is in use opens while another process writes, however long that takes."""
     with engine.connect() as connection, connection.begin():
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-        return mode == "wal" and _version(connection, path) == HEAD
+        return mode == "wal" and revisions.found(connection, str(path)) == revisions.HEAD
 
 
 @contextmanager
@@ -103,9 +111,7 @@ def _sole(lock: Path) -> Iterator[None]:
 def _prepare(engine: Engine, path: Path) -> None:
     _journal(path)
     with engine.connect().execution_options(begin=WRITING) as connection, connection.begin():
-        found = _version(connection, path)
-        if found != HEAD:
-            _migrate(connection, path, found)
+        revisions.upgrade(connection, str(path))
 
 
 def _journal(path: Path) -> None:
@@ -116,39 +122,3 @@ def _journal(path: Path) -> None:
             f"{path} lies on a file system without shared memory (SQLite answered {mode!r} to WAL)",
             mend="Set FARM_HOME to a folder on a local disk; NFS is not one.",
         )
-
-
-def _version(connection: Connection, path: Path) -> str | None:
-    tables = set(inspect(connection).get_table_names())
-    if "alembic_version" in tables:
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if tables:
-        raise StoreError(
-            f"{path} belongs to another program (its tables: {', '.join(sorted(tables))})",
-            mend="Set `store` in farm.yaml or FARM_HOME to a place of the farm's own.",
-        )
-    return None
-
-
-def _migrate(connection: Connection, path: Path, found: str | None) -> None:
-    from alembic import command
-    from alembic.script import ScriptDirectory
-
-    config = _config(connection)
-    known = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
-    if found is not None and found not in known:
-        raise StoreError(
-            f"{path} was written by a newer farm (schema {found}; this farm knows {HEAD})",
-            mend="Update benchfarm (`pip install -U benchfarm`), or set FARM_HOME to another folder.",
-        )
-    command.upgrade(config, "head")
-
-
-def _config(connection: Connection) -> Any:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config

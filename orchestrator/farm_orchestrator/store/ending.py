@@ -19,11 +19,18 @@ launch, cell = schema.launch.c, schema.cell.c
 
 
 def end_part(connection: Connection, share: Share, word: str, reason: str) -> None:
-    """What is pending becomes skipped; a cell that lacks planned blocks is not_run, the others keep what they have."""
-    part = share.part
-    connection.execute(update(schema.part).where(schema.part_of(part.run, part.name)).values(ended=reason))
+    """What is pending becomes skipped; a cell that lacks planned blocks is not_run, the others keep what they have.
+
+    A part of which only profiles are owed keeps all it has: it goes without them.
+    """
+    from farm_orchestrator import plan
+
+    part, rows = share.part, share.rows(connection)
     skip(connection, share, word)
-    full = _full_cells(part, share.rows(connection))
+    if plan.profiled(rows):
+        return
+    connection.execute(update(schema.part).where(schema.part_of(part.run, part.name)).values(ended=reason))
+    full = _full_cells(part, rows)
     query = select(cell.variant, cell.point).where(cell.run == part.run, cell.board == part.name, cell.state.is_(None))
     bare = [tuple(row) for row in connection.execute(query) if tuple(row) not in full]
     close_cells(connection, part, bare, "not_run", reason)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from farm_orchestrator.errors import StoreBusy, StoreError
+from farm_orchestrator.errors import StoreBusy, StoreError, Unwritable
 from farm_orchestrator.store.holder import holder
 
 Refusal = SQLAlchemyError | OSError | sqlite3.Error
@@ -47,22 +48,73 @@ BY_ERRNO = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: FULL,
 }
+NOT_OURS = ("cannot be used", "This is a fault of the farm: please report it.")
+GONE = (
+    "does not answer",
+    "Start that PostgreSQL, or see what its log says; what was committed is safe, and workers go on by themselves.",
+)
+NO_LOGIN = (
+    "refuses the login",
+    "Check the user and the password in FARM_STORE (or PGPASSFILE), and pg_hba.conf on the server.",
+)
+NO_RIGHT = (
+    "refuses what the farm asked",
+    "`farm store upgrade --grant ROLE` gives a role what a worker needs; to change tables, FARM_STORE names their owner.",
+)
+NO_DATABASE = ("is not there", "Create it (`createdb NAME`), or name another one in FARM_STORE.")
+BY_STATE = {
+    "28": NO_LOGIN,
+    "42501": NO_RIGHT,
+    "3D000": NO_DATABASE,
+    "53100": FULL,
+    "55P03": (
+        "keeps us waiting for a lock",
+        "Repeat the command; where it lasts, look at pg_stat_activity on the server.",
+    ),
+    "40": (
+        "keeps us waiting: others write the same rows",
+        "Repeat the command; where it lasts, look at pg_stat_activity on the server.",
+    ),
+    "25P03": GONE,
+    "57P": GONE,
+    "08": GONE,
+    "53300": ("has no connection left", "Raise max_connections on the server, or run fewer workers."),
+}
+KINDS = {
+    LOCKED[0]: StoreBusy,
+    BY_STATE["55P03"][0]: StoreBusy,
+    BY_STATE["40"][0]: StoreBusy,
+    GONE[0]: StoreBusy,
+    READ_ONLY[0]: Unwritable,
+    FULL[0]: Unwritable,
+}
 
 
-def explain(error: Refusal, path: Path) -> StoreError:
+def explain(error: Refusal, path: Path | str) -> StoreError:
+    """`path`: of the file or folder; a server's is its address in words."""
+    if isinstance(path, str):
+        return of_server(error, path)
     known = _known(error)
-    what, mend = known or ("cannot be used", "This is a fault of the farm: please report it.")
-    kind = StoreBusy if known is LOCKED else StoreError
+    what, mend = known or NOT_OURS
+    kind = KINDS.get(what, StoreError)
     what = what.replace("HOLDER", str(holder(path) or "another program"))
     return kind(f"{path} {what} ({_said(error)})", mend=mend.replace("FILE", str(path)))
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError, sqlite3.Error) as error:
         raise explain(error, path) from error
+
+
+def of_server(error: Refusal, place: str) -> StoreError:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    known = next((words for code, words in BY_STATE.items() if state.startswith(code)), None)
+    gone = isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError))
+    what, mend = known or (GONE if gone or isinstance(error, PoolTimeout) else NOT_OURS)
+    return KINDS.get(what, StoreError)(f"{place} {what} ({_said(error).strip()})", mend=mend)
 
 
 def _known(error: Refusal) -> tuple[str, str] | None:

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import Connection, and_, select, update
 
 from farm_orchestrator.errors import UsageError
+from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.model import LaunchRow, State
 from farm_orchestrator.store import schema
 from farm_orchestrator.store.blocks import Share, load_share, plan_next, void
 from farm_orchestrator.store.cells import screened_out
+from farm_orchestrator.store.locks import one_at_a_time
 from farm_orchestrator.store.moments import is_live, over, until
 from farm_orchestrator.store.rows import BlockId
 from farm_orchestrator.store.runs import ATTACHED_S, insert_slots
+from farm_orchestrator.store.sharing import catch_up
 from farm_orchestrator.store.store import Store
 
 NOT_YET = "not yet"  # the reason of a cell that an interrupted run has not finished
@@ -24,12 +27,15 @@ def cancel(store: Store, name: str) -> None:
     """What is pending is cancelled at once; running launches are for the watchdog, which asks `cancelled_runs`."""
 
     def write(connection: Connection) -> None:
+        one_at_a_time(connection)
         where = (run.run == name, run.state == "open")
         if connection.execute(update(schema.run).where(*where).values(cancel=1)).rowcount:
             pending = (launch.run == name, launch.state == State.PENDING)
             connection.execute(update(schema.launch).where(*pending).values(state=State.CANCELLED.value))
 
+    failpoint("before_cancel")
     store.patiently(write, urgent=True)
+    failpoint("after_cancel")
 
 
 def cancelled_runs(store: Store, names: Iterable[str]) -> set[str]:
@@ -39,11 +45,14 @@ def cancelled_runs(store: Store, names: Iterable[str]) -> set[str]:
 
 
 def resume(store: Store, name: str) -> None:
-    """Opens the run again: blocks that the cancel tore are whole again, one attempt later and free of budget.
+    """Opens the run again: blocks that the cancel tore are whole again, one attempt later and free of budget. An end
+    that has passed meanwhile is forgotten.
 
     Raises UsageError while a living command stands behind the run.
     """
-    store.patiently(lambda c: _resume(c, name, store.now()))
+    failpoint("before_resume")
+    store.patiently(lambda c: _resume(c, name, store.now(c)))
+    failpoint("after_resume")
 
 
 def cancel_orphans(connection: Connection, now: float) -> None:
@@ -55,6 +64,7 @@ def cancel_orphans(connection: Connection, now: float) -> None:
 
 
 def _resume(connection: Connection, name: str, now: float) -> None:
+    one_at_a_time(connection)
     found = connection.execute(select(schema.run).where(run.run == name)).one()
     if is_live(found.attached_until, now):
         raise UsageError(
@@ -75,9 +85,13 @@ def _reopen(connection: Connection, name: str, now: float) -> None:
     fresh = {"cancel": 0, "state": "open", "reported": 0, "word": None, "finished": None}
     attached = until(now, ATTACHED_S)
     connection.execute(update(schema.run).where(run.run == name).values(**fresh, attached_until=attached))
+    connection.execute(update(schema.run).where(run.run == name, run.ends_by <= now).values(ends_by=None))
+    catch_up(connection, name, now)
     unfinished = cell.state.in_(["measured", "invalid"]) | and_(cell.state == "not_run", cell.reason == NOT_YET)
     connection.execute(
-        update(schema.cell).where(cell.run == name, unfinished).values(state=None, reason=None, versus_baseline=None)
+        update(schema.cell)
+        .where(cell.run == name, unfinished)
+        .values(state=None, reason=None, versus_baseline=None, versus_past=None)
     )
 
 

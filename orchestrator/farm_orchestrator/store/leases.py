@@ -7,12 +7,13 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-from sqlalchemy import Connection, update
+from sqlalchemy import ColumnElement, Connection, update
 
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.failpoint import failpoint
@@ -33,32 +34,44 @@ class Lease:
     lost: threading.Event = field(default_factory=threading.Event)
 
 
-def acquire(store: Store, board: str, owner: str, ttl_s: float) -> int | None:
-    """The new fence of the board; None while another lease is alive."""
+def acquire(store: Store, board: str, owner: str, ttl_s: float, *, anyway: bool = False) -> int | None:
+    """The new fence of the board; None while another lease is alive.
+
+    And, but for whoever only looks at it (`anyway`), while it is in quarantine or drained.
+    """
 
     def write(connection: Connection) -> int | None:
-        now = store.now()
+        now = store.now(connection)
         return connection.execute(
             update(boards)
-            .where(boards.c.board == board, over(boards.c.lease_until, now))
+            .where(boards.c.board == board, over(boards.c.lease_until, now), *(() if anyway else usable()))
             .values(fence=boards.c.fence + 1, owner=owner, lease_until=until(now, ttl_s))
             .returning(boards.c.fence)
         ).scalar()
 
+    failpoint("before_acquire")
     fence = store.submit(write, urgent=True)
     failpoint("after_acquire")
     return fence
 
 
+def usable() -> tuple[ColumnElement[bool], ...]:
+    return boards.c.quarantined.is_(None), boards.c.drained.is_(None)
+
+
 def release(store: Store, board: str, fence: int) -> None:
+    failpoint("before_release")
     store.submit(lambda c: _release(c, board, fence), urgent=True)
+    failpoint("after_release")
 
 
-def renew(connection: Connection, owner: str, now: float, ttl_s: float) -> set[tuple[str, int]]:
-    """One statement for all leases of an owner; (board, fence) of those still alive."""
+def renew(
+    connection: Connection, owner: str, now: float, ttl_s: float, but: Collection[str] = ()
+) -> set[tuple[str, int]]:
+    """One statement for all leases of an owner `but` those of some boards; (board, fence) of those still alive."""
     rows = connection.execute(
         update(boards)
-        .where(boards.c.owner == owner, live(boards.c.lease_until, now))
+        .where(boards.c.owner == owner, live(boards.c.lease_until, now), boards.c.board.not_in(but))
         .values(lease_until=until(now, ttl_s))
         .returning(boards.c.board, boards.c.fence)
     )
@@ -74,26 +87,41 @@ class Leases:
         self._ttl_s = ttl_s
         self._beat_s = beat_s
         self._held: dict[Lease, float] = {}  # when each was last known to be alive
+        self._stray: set[str] = (
+            set()
+        )  # boards of which the store did not say whether we have them: such a lease runs out
         self._lock = threading.Lock()
+        self._beaten = time.monotonic()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="leases", daemon=True)
         self._thread.start()
 
-    def hold(self, board: str) -> Lease | None:
-        """A lease on the board; None while somebody else has it."""
+    def hold(self, board: str, *, anyway: bool = False) -> Lease | None:
+        """A lease on the board; None while somebody else has it. `anyway`: also where it takes no work."""
         asked = time.monotonic()
-        fence = acquire(self._store, board, self.owner, self._ttl_s)
+        with self._forsaking(board):
+            fence = acquire(self._store, board, self.owner, self._ttl_s, anyway=anyway)
         if fence is None:
             return None
         lease = Lease(board, fence)
         with self._lock:
             self._held[lease] = asked
+            self._stray.discard(board)
         return lease
 
     def drop(self, lease: Lease) -> None:
         with self._lock:
             self._held.pop(lease, None)
-        release(self._store, lease.board, lease.fence)
+        with self._forsaking(lease.board):
+            release(self._store, lease.board, lease.fence)
+
+    def count(self) -> int:
+        with self._lock:
+            return len(self._held)
+
+    def beat_age_s(self) -> float:
+        """Since the store last took a heartbeat."""
+        return time.monotonic() - self._beaten
 
     def close(self) -> None:
         """Ends the heartbeat; what is still held runs out by itself."""
@@ -116,13 +144,26 @@ class Leases:
         except (StoreError, NotYet):
             _tell(lease for lease, seen in held.items() if time.monotonic() > seen + self._ttl_s)
         else:
+            self._beaten = asked
             self._note(asked, [lease for lease in held if (lease.board, lease.fence) in alive])
             _tell(lease for lease in held if (lease.board, lease.fence) not in alive)
 
     def _renew(self, patience_s: float) -> set[tuple[str, int]]:
         """Waits no longer than the oldest lease lives: a store that hangs is a store that failed."""
-        future = self._store.post(lambda c: renew(c, self.owner, self._store.now(), self._ttl_s), urgent=True)
+        with self._lock:
+            stray = frozenset(self._stray)
+        future = self._store.post(lambda c: renew(c, self.owner, self._store.now(c), self._ttl_s, stray), urgent=True)
         return future.result(timeout=max(0.05, patience_s))
+
+    @contextmanager
+    def _forsaking(self, board: str) -> Iterator[None]:
+        """Where the store fails, a lease that may be ours is renewed no more: nobody would ever give it back."""
+        try:
+            yield
+        except StoreError:
+            with self._lock:
+                self._stray.add(board)
+            raise
 
     def _note(self, asked: float, alive: Iterable[Lease]) -> None:
         with self._lock:

@@ -1,6 +1,6 @@
 """When a stamp counts: a clock that was set back must not leave a lease, a hint or a wait standing for hours."""
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 from farm_orchestrator.store import schema
 
@@ -20,6 +20,12 @@ def over(until: ColumnElement[float], now: float) -> ColumnElement[bool]:
 def due(now: Moment) -> ColumnElement[bool]:
     not_before = schema.launch.c.not_before
     return or_(not_before <= now, not_before > now + WAIT_MAX_S)
+
+
+def counts(now: Moment) -> ColumnElement[bool]:
+    """Runs that may be measured: not cancelled, and a living command stands behind them, or they need none."""
+    run = schema.run.c
+    return and_(run.cancel == 0, or_(run.standing == 1, live(run.attached_until, now)))
 
 
 def until(now: float, ttl_s: float) -> float:

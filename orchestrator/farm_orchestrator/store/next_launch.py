@@ -25,7 +25,8 @@ from sqlalchemy import (
 from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.model import LaunchRow, Part, State
 from farm_orchestrator.store import schema
-from farm_orchestrator.store.moments import due, live
+from farm_orchestrator.store.locks import hold_board
+from farm_orchestrator.store.moments import counts, due
 from farm_orchestrator.store.rows import LAUNCH_COLUMNS, BlockId, launch_row, part_row
 from farm_orchestrator.store.runs import board_digest
 from farm_orchestrator.store.store import Store
@@ -61,7 +62,7 @@ class Turn:
 
 def next_part(store: Store, name: str) -> Part | None:
     """The part of the launch that `claim` would give now: whom to connect to."""
-    row = store.read(lambda c: c.execute(NEXT_PART, _asked(store.now(), Turn(name))).one_or_none())
+    row = store.read(lambda c: c.execute(NEXT_PART, _asked(store.now(c), Turn(name))).one_or_none())
     return None if row is None else part_row(row).part
 
 
@@ -73,7 +74,8 @@ def claim(
     With `like` only launches of parts that reach the board in the same way: one channel serves them all.
     """
     turn = Turn(name, fence, current, like)
-    claimed = store.submit(lambda c: take(c, store.now(), turn), urgent=True)
+    failpoint("before_claim")
+    claimed = store.submit(lambda c: take(c, store.now(c), turn), urgent=True)
     failpoint("after_claim")
     return claimed
 
@@ -94,11 +96,21 @@ def block_launches(store: Store, name: str, block: BlockId) -> list[LaunchRow]:
 
 def take(connection: Connection, now: float, turn: Turn) -> Claim | None:
     """`claim` inside a transaction."""
+    hold_board(connection, turn.board)
     row = connection.execute(TAKE, _asked(now, turn)).one_or_none()
     if row is None:
         return None
     taken = launch_row(row)
     return Claim(taken, _part(connection, taken, turn.like))
+
+
+def taken(connection: Connection, last: Claim) -> Claim | None:
+    """The launch after `last` that its holder has already, by a commit of which the server died before it could say so."""
+    row = connection.execute(TAKEN, {"at": last.row.board, "holder": last.fence, "but": last.row.id}).one_or_none()
+    if row is None:
+        return None
+    found = launch_row(row)
+    return Claim(found, _part(connection, found, last.part))
 
 
 def _asked(now: float, turn: Turn) -> dict[str, Any]:
@@ -119,19 +131,25 @@ def _part(connection: Connection, row: LaunchRow, like: Part | None) -> Part:
 
 
 def _first_due() -> Select[Any]:
-    """Of the launches of attached runs that are due, the one to be measured first."""
+    """Of the launches of attached runs that are due, the one to be measured first: of the block that has begun, then of
+    the highest priority, then over the same line, then of the run that had the least of the board.
+    """
     now, like = bindparam("moment", type_=Double), bindparam("alike", type_=Text)
-    order = (launch.phase, launch.attempt, launch.block, launch.position, launch.id)
+    order = (part.spent, run.created, run.run, launch.phase, launch.attempt, launch.block, launch.position, launch.id)
     return (
         select(launch.id)
         .join_from(schema.launch, schema.run, run.run == launch.run)
         .join(schema.part, and_(part.run == launch.run, part.board == launch.board))
         .where(launch.board == bindparam("at", type_=Text), launch.state == State.PENDING.value, due(now))
-        .where(run.cancel == 0, live(run.attached_until, now), or_(like.is_(None), part.board_sha256 == like))
-        .order_by(case((_in_current_block(), 0), else_=1), run.created, run.run, *order)
+        .where(counts(now), or_(run.ends_by.is_(None), run.ends_by > now))
+        .order_by(_first(_in_current_block()), run.priority.desc(), _first(part.board_sha256 == like), *order)
         .limit(1)
         .correlate(None)
     )
+
+
+def _first(those: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((those, 0), else_=1)
 
 
 def _in_current_block() -> ColumnElement[bool]:
@@ -142,6 +160,13 @@ def _in_current_block() -> ColumnElement[bool]:
     )
 
 
+def _over_this_line() -> ColumnElement[bool]:
+    """Where a higher priority reaches the board in another way, the slice ends and the next one is its."""
+    like = bindparam("alike", type_=Text)
+    mine = exists().where(part.run == launch.run, part.board == launch.board, part.board_sha256 == like)
+    return or_(like.is_(None), mine)
+
+
 FIRST = _first_due().scalar_subquery()
 NEXT_PART = (
     select(schema.part)
@@ -149,9 +174,18 @@ NEXT_PART = (
     .where(launch.id == FIRST)
 )
 HOLDER = bindparam("holder", type_=BigInteger)
+HERE = board.board == bindparam("at", type_=Text)
+TAKEN = (
+    select(*LAUNCH_COLUMNS)
+    .where(launch.board == bindparam("at", type_=Text), launch.state == State.RUNNING.value, launch.fence == HOLDER)
+    .where(launch.id != bindparam("but", type_=Integer))
+)
 TAKE = (
     update(schema.launch)
-    .where(launch.id == FIRST, exists().where(board.board == bindparam("at", type_=Text), board.fence == HOLDER))
+    .where(launch.id == FIRST, launch.state == State.PENDING.value)  # somebody may cancel it meanwhile
+    .where(exists().where(HERE, board.fence == HOLDER, board.quarantined.is_(None)))
+    .where(or_(_in_current_block(), exists().where(HERE, board.drained.is_(None))))
+    .where(_over_this_line())
     .values(state=State.RUNNING.value, fence=HOLDER, t0=bindparam("moment", type_=Double))
     .returning(*LAUNCH_COLUMNS)
 )

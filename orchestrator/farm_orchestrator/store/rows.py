@@ -31,7 +31,10 @@ class BlockId(NamedTuple):
 
 @dataclass(frozen=True)
 class NewRun:
-    """`facts`: free JSON (git, versions, limits, refused variants ...). `created`: seconds since the epoch."""
+    """`facts`: free JSON (git, versions, limits, refused variants ...). `created`: seconds since the epoch.
+
+    A higher `priority` goes first; nothing is begun after `ends_by`; of a night, its `schedule` and when it was `due_at`.
+    """
 
     id: str
     name: str | None
@@ -39,11 +42,15 @@ class NewRun:
     seed: int
     created: float
     facts: Json = field(default_factory=dict)
+    priority: int = 0
+    ends_by: float | None = None
+    schedule: str | None = None
+    due_at: float | None = None
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the store has it; `attached`: a living command renews `attached_until`."""
+    """A run as the store has it; `attached`: a living command renews `attached_until`; `standing`: it needs none."""
 
     id: str
     name: str | None
@@ -58,6 +65,11 @@ class RunRow:
     attached_until: float
     reported: bool
     facts: Json
+    priority: int = 0
+    standing: bool = False
+    ends_by: float | None = None
+    schedule: str | None = None
+    due_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,7 @@ class CellRow:
     state: str | None = None
     reason: str | None = None
     versus_baseline: str | None = None
+    versus_past: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,11 @@ def run_row(row: Row[Any], now: float) -> RunRow:
         attached_until=row.attached_until,
         reported=bool(row.reported),
         facts=row.facts,
+        priority=row.priority,
+        standing=bool(row.standing),
+        ends_by=row.ends_by,
+        schedule=row.schedule,
+        due_at=row.due_at,
     )
 
 
@@ -124,4 +142,6 @@ def part_row(row: Row[Any]) -> PartRow:
 
 
 def cell_row(row: Row[Any]) -> CellRow:
-    return CellRow(row.board, row.variant, row.point, row.sha256, row.state, row.reason, row.versus_baseline)
+    return CellRow(
+        row.board, row.variant, row.point, row.sha256, row.state, row.reason, row.versus_baseline, row.versus_past
+    )

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,14 +55,20 @@ def read_launch(path: Path) -> tuple[pa.Table, pa.Table]:
     import pyarrow.parquet as pq
 
     try:
-        with explained(path):
-            table = pq.read_table(path, partitioning=None)
+        with explained(path), pq.ParquetFile(path) as file:
+            table = file.read(use_threads=False)
     except pa.ArrowInvalid as error:
         raise StoreError(f"{path} is no Parquet file ({error})", mend="Restore it from a copy.") from error
     check_format(table.schema, FORMAT, path)
     timed = pc.is_valid(table["i"])
     samples = table.filter(timed).select(["i", "t_ns", "latency_ns", "start_delay_ns"])
     return samples, table.filter(pc.invert(timed)).select(["t_ns", "source", "value", "unit", "error"])
+
+
+def integers(column: pa.ChunkedArray) -> Nanoseconds:
+    """A column without nulls. Its own `to_numpy` imports pandas, which takes longer than a small report."""
+    chunks = [np.frombuffer(each.buffers()[1], np.int64, len(each), 8 * each.offset) for each in column.chunks]
+    return np.concatenate([np.empty(0, np.int64), *chunks])
 
 
 def starts_ns(timed: Timed) -> Nanoseconds:
@@ -78,9 +85,9 @@ def parquet(file: Any, schema: pa.Schema, *, dictionary: bool | Sequence[str] = 
     return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=dictionary)
 
 
-def stamped(schema: pa.Schema, name: str) -> pa.Schema:
-    """The schema with the name and version of the file's format in its metadata."""
-    return schema.with_metadata({"format": name})
+def stamped(schema: pa.Schema, name: str, more: Mapping[str, str] = MappingProxyType({})) -> pa.Schema:
+    """The schema with the name and version of the file's format in its metadata, and what more is to be said there."""
+    return schema.with_metadata({"format": name, **more})
 
 
 def check_format(schema: pa.Schema, name: str, path: Path) -> None:

@@ -7,21 +7,36 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Dialect,
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
-    Text,
+    TypeDecorator,
     UniqueConstraint,
     and_,
     text,
 )
+from sqlalchemy import Text as AnyText
 
 from farm_reports.tables import figure_types
 
 metadata = MetaData()
 DOCUMENT = JSON(none_as_null=True)
+UNFINISHED = "state IN ('pending', 'running')"
+
+
+class Text(TypeDecorator[str]):
+    """Text of every kind: what boards and files say may hold a zero, which PostgreSQL cannot keep."""
+
+    impl = AnyText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else value.replace("\0", "\ufffd")
 
 
 def _key(name: str) -> Column[str]:
@@ -53,6 +68,10 @@ board = Table(
     _moment("kicked"),
     _count("losses"),
     Column("reason", Text),
+    Column("quarantined", Text),
+    Column("drained", Text),
+    _moment("checked"),
+    Column("facts", DOCUMENT),
     Index("board_owner", "owner"),
 )
 
@@ -71,9 +90,15 @@ run = Table(
     _moment("attached_until"),
     _count("reported"),
     Column("facts", DOCUMENT, nullable=False),
+    _count("priority"),
+    _count("standing"),
+    Column("ends_by", Double),
+    Column("schedule", Text),
+    Column("due_at", Double),
+    Index("run_due", "schedule", "due_at", unique=True),
 )
 
-part = Table(
+part = Table(  # `spent`: seconds of the board that it had, from where it joined the queue
     "part",
     metadata,
     _key("run"),
@@ -83,6 +108,7 @@ part = Table(
     Column("extra_left", Integer, nullable=False),
     Column("ended", Text),
     Column("facts", DOCUMENT),
+    _moment("spent"),
 )
 
 cell = Table(
@@ -96,6 +122,7 @@ cell = Table(
     Column("state", Text),
     Column("reason", Text),
     Column("versus_baseline", Text),
+    Column("versus_past", Text),
 )
 
 launch = Table(
@@ -128,6 +155,76 @@ launch = Table(
     Column("findings", DOCUMENT),
     UniqueConstraint("run", "board", "block", "attempt", "position", name="launch_place"),
     Index("launch_todo", "board", "state", "not_before"),
+    Index("launch_open", "run", "board", sqlite_where=text(UNFINISHED), postgresql_where=text(UNFINISHED)),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("board", Text),
+    Column("run", Text),
+    Column("launch", Integer),
+    Column("kind", Text, nullable=False),
+    Column("text", Text),
+    Column("facts", DOCUMENT),
+    Index("event_board", "board", "at"),
+    Index("event_run", "run", "at"),
+)
+
+last_good = Table(  # `since`: runs that were inserted by then do not move it
+    "last_good",
+    metadata,
+    _key("schedule"),
+    _key("variant"),
+    _key("board"),
+    _key("point"),
+    Column("sha256", Text, nullable=False),
+    Column("fingerprint", Text),
+    Column("run", Text, nullable=False),
+    _moment("since"),
+    Column("moved", Double, nullable=False),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    _key("name"),
+    Column("spec", DOCUMENT, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("paused", Text),
+)
+
+turn = Table("turn", metadata, _key("name"), _moment("taken"))
+
+worker = Table(
+    "worker",
+    metadata,
+    _key("worker"),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("boards", DOCUMENT),
+    Column("version", Text, nullable=False),
+    Column("lanes", Integer, nullable=False),
+    Column("started", Double, nullable=False),
+    _moment("seen_until"),
+)
+
+meta = Table("meta", metadata, _key("name"), Column("value", Text))
+
+artefact = Table(
+    "artefact", metadata, _key("sha256"), Column("size", BigInteger, nullable=False), _moment("put")
+)  # `put`: the last time, also where it was there already
+
+artefact_chunk = Table(
+    "artefact_chunk",
+    metadata,
+    _key("sha256"),
+    Column("i", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    _moment("put"),
 )
 
 
