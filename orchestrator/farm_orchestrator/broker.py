@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-import time
+import os
+import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -13,20 +14,25 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from kombu.transport import filesystem
 
+from farm_orchestrator.addresses import tls_files
 from farm_orchestrator.errors import FarmError
 from farm_orchestrator.model import Json
 
 LANES = "lanes"
 LANE = "lane"
-HINT_S = 120  # a hint that nobody took by then is sent again by the reconciler
 POLL_S = 0.1
 REACH_S = 5.0
+REDIS = "farm_orchestrator.redis_hints"  # imported where there is a Redis alone: its client is an extra
 
 Kick = Callable[[str], bool]  # a board's name; False: the broker did not take the hint
+Send = Callable[[str, str], bool]  # the same, and the queue
 
 
-def make_app(broker: str | None, home: Path) -> Celery:
-    """`broker`: None for a folder in `home`, another folder, or the redis://, rediss:// or redis+socket:// of a Redis."""
+def make_app(broker: str | None, home: Path, site: str | None = None) -> Celery:
+    """`broker`: None for a folder in `home`, another folder, or the redis://, rediss:// or redis+socket:// of a Redis.
+
+    `site`: what the names of this farm in a Redis begin with; None: those of this state folder.
+    """
     folder = folder_of(broker, home)
     app = Celery("farm", set_as_current=False)
     app.conf.update(
@@ -44,20 +50,29 @@ def make_app(broker: str | None, home: Path) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
-        **(_redis(str(broker), home) if folder is None else _folder(folder)),
+        **(_redis(str(broker), site or _site(home)) if folder is None else _folder(folder)),
     )
     return app
 
 
 def kicker(app: Celery) -> Kick:
-    def kick(board: str) -> bool:
+    send = sender(app)
+    return lambda board: send(board, LANES)
+
+
+def sender(app: Celery) -> Send:
+    """A hint has no time at which it is over: that would be the sender's clock, which is not the taker's. An old one is
+    harmless, as is one that came twice, and those that nobody takes are bounded by their number.
+    """
+
+    def send(board: str, queue: str) -> bool:
         try:
-            app.send_task(LANE, (board,), queue=LANES, expires=HINT_S, retry=False)
+            app.send_task(LANE, (board,), queue=queue, retry=False)
         except (KombuError, OSError):
             return False
         return True
 
-    return kick
+    return send
 
 
 def reach(app: Celery) -> None:
@@ -68,7 +83,7 @@ def reach(app: Celery) -> None:
     except (KombuError, OSError) as error:
         raise FarmError(
             f"the broker does not answer: {error}",
-            mend="start that Redis, or leave `broker` out: then a folder in .farm carries the run",
+            mend="start that Redis, or leave `broker` and `store` out: then a folder in .farm carries the run",
         ) from error
 
 
@@ -97,11 +112,18 @@ def _folder(folder: Path) -> Json:
     }
 
 
-def _redis(url: str, home: Path) -> Json:
+def _site(home: Path) -> str:
     """Several farms may share a Redis: each state folder has its own names in it."""
-    site = hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:8]
+    return hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:8]
+
+
+def _redis(url: str, site: str) -> Json:
+    plain, files = url.partition("?")[0], tls_files(url)
+    socket = plain.startswith("redis+socket://")
     return {
-        "broker_url": url,
+        "broker_url": url.removeprefix("redis+") if socket else url if files is None else plain,
+        "broker_transport": f"{REDIS}:{'Socket' if socket else 'Redis'}Transport",
+        "broker_use_ssl": None if files is None else {**files, "ssl_cert_reqs": ssl.CERT_REQUIRED},
         "worker_disable_prefetch": True,
         "broker_transport_options": {
             "visibility_timeout": 43200,
@@ -116,7 +138,10 @@ def _redis(url: str, home: Path) -> Json:
 
 
 class FolderChannel(filesystem.Channel):
-    """kombu's folder, with hints that are whole or absent, and a folder that may vanish at any time."""
+    """kombu's folder, with hints that are whole or absent, and a folder that may vanish at any time.
+
+    A hint that says what another one says takes its place: a fleet that nobody serves leaves one file for each board.
+    """
 
     supports_fanout = False  # so that bindings stay in memory: a hint names its queue
 
@@ -124,9 +149,10 @@ class FolderChannel(filesystem.Channel):
         self, queue: str, message: Any, **_: Any
     ) -> None:
         folder = self._made()
-        name = f"{time.monotonic_ns():020}_{uuid.uuid4()}.{queue}"
-        (folder / f"{name}.part").write_text(json.dumps(message), encoding="utf-8")
-        (folder / f"{name}.part").replace(folder / f"{name}.msg")
+        name = hashlib.sha256(message["body"].encode()).hexdigest()[:32]
+        part = folder / f"{uuid.uuid4()}.part"
+        part.write_text(json.dumps(message), encoding="utf-8")
+        part.replace(folder / f"{name}.{queue}.msg")
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:  # noqa: ARG002 - kombu's signature
         for file in self._hints(queue):
@@ -139,16 +165,18 @@ class FolderChannel(filesystem.Channel):
         raise Empty
 
     def _purge(self, queue: str) -> int:
-        hints = self._hints(queue)
+        hints = list(self._hints(queue))
         for file in hints:
             file.unlink(missing_ok=True)
         return len(hints)
 
     def _size(self, queue: str) -> int:
-        return len(self._hints(queue))
+        return len(list(self._hints(queue)))
 
-    def _hints(self, queue: str) -> list[Path]:
-        return sorted(self._made().glob(f"*.{queue}.msg"))
+    def _hints(self, queue: str) -> Iterator[Path]:
+        """In no order: the first one costs the same however many wait."""
+        with os.scandir(self._made()) as found:
+            yield from (Path(entry.path) for entry in found if entry.name.endswith(f".{queue}.msg"))
 
     def _made(self) -> Path:
         folder = Path(self.data_folder_in)

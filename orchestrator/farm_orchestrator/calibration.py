@@ -68,11 +68,13 @@ class Figures:
     calibration: Calibration
 
     def to_json(self) -> Json:
-        return asdict(self)
+        known = asdict(self.calibration)
+        return {"of": self.of, "calibration": {**known, "trials": list(known["trials"])}}
 
     @classmethod
     def from_json(cls, body: Json) -> Self:
-        return cls(body["of"], Calibration(**body["calibration"]))
+        known = body["calibration"]
+        return cls(body["of"], Calibration(**{**known, "trials": tuple(known.get("trials", ()))}))
 
 
 def facts(board: Json, hello: Json) -> Json:

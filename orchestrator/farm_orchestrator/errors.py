@@ -13,7 +13,8 @@ FarmError
 │   ├── Busy            another orchestrator holds the board
 │   └── AgentLost       the agent's channel ended, fell silent or spoke nonsense
 └── StoreError          state that cannot be read or written                         exit 4
-    └── StoreBusy       another process keeps the state from being written: later it can be
+    ├── StoreBusy       another process keeps the state from being written: later it can be
+    └── Unwritable      no right to write there, or no room
 """
 
 import shlex
@@ -96,6 +97,10 @@ class StoreError(FarmError):
 
 
 class StoreBusy(StoreError):
+    pass
+
+
+class Unwritable(StoreError):
     pass
 
 

@@ -19,7 +19,7 @@ ITEMS_MAX = 10_000
 DEPTH_MAX = 8
 TEXT_MAX = 64 * 1024
 NUMBER_MAX = 2**63 - 1
-OUTPUT_BYTES_MAX = 1 << 30
+OUTPUT_BYTES_MAX = {Kind.EVALUATE: 1 << 30, Kind.PROFILE: 128 << 20}  # by the kinds of launch that send a file
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 DIGEST = re.compile(DIGEST_PATTERN)
 
@@ -100,11 +100,12 @@ class Intake:
         self.readings.extend(readings)
 
     def _outputs(self, outputs: wire.Outputs) -> None:
-        demand(self.kind == Kind.EVALUATE, f"outputs in a launch of kind {self.kind}")
+        most = {str(kind): size for kind, size in OUTPUT_BYTES_MAX.items()}.get(self.kind)
+        demand(most is not None, f"outputs in a launch of kind {self.kind}")
         demand(self.outputs is None, "outputs were sent twice")
         demand(OUTPUT_NAME.fullmatch(outputs.name) is not None, f"outputs have the name {outputs.name[:80]!r}")
         demand(DIGEST.fullmatch(outputs.sha256) is not None, "outputs have no sha256")
-        demand(0 <= outputs.size <= OUTPUT_BYTES_MAX, f"outputs of {outputs.size} bytes, at most {OUTPUT_BYTES_MAX}")
+        demand(0 <= outputs.size <= (most or 0), f"outputs of {outputs.size} bytes, at most {most}")
         self.outputs = outputs
 
     def _end(self, end: wire.Done | wire.Failed) -> Answer:

@@ -3,29 +3,37 @@
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TypeVar
 
-from farm_orchestrator.errors import BoardError, FarmError, StoreError
+from farm_orchestrator.checkup import check_up
+from farm_orchestrator.errors import BoardError, Busy, FarmError, StoreError
 from farm_orchestrator.launch import Begun, Heard, begin, beyond, hear, settle
 from farm_orchestrator.line import Line
-from farm_orchestrator.model import Failed, LaunchRow, Lost, Measured, Part, Phase
+from farm_orchestrator.logs import about
+from farm_orchestrator.mains import reviving, switch
+from farm_orchestrator.model import Failed, Kind, LaunchRow, Lost, Measured, Part, Phase
 from farm_orchestrator.store import (
     BlockId,
     Claim,
     Lease,
+    board_busy,
     board_loss,
     cancelled_runs,
     claim,
     commit,
     commit_and_claim,
+    give_up,
     has_pending,
     lose,
     next_part,
     note_hello,
     sweep,
 )
+from farm_orchestrator.store.checks import wants_check
+from farm_orchestrator.store.switching import note_switched, take_power_turn
 from farm_orchestrator.world import World
 
 BACKOFF_S = (0.2, 0.4, 0.8, 1.6)
@@ -61,25 +69,32 @@ class Upcoming:
 
 def drain(board: str, world: World, kick: Callable[[str], object]) -> None:
     """Measures what is due on the board, for one slice. Returns at once where another lane holds the board."""
-    lease = None if world.stopping.is_set() else world.leases.hold(board)
-    if lease is None:
+    if not world.gate.enter(world.stopping):
         return
-    holding = Holding(lease, world)
-    try:
+    with ExitStack() as ends:
+        starting = ends.enter_context(ExitStack())
+        starting.callback(world.gate.leave)
+        lease = world.leases.hold(board)
+        if lease is None:
+            return
+        holding = Holding(lease, world, starting.close)
+        ends.callback(world.leases.drop, lease)
+        ends.callback(holding.disconnect)
         holding.drain()
-    finally:
-        holding.disconnect()
-        world.leases.drop(lease)
     if not (holding.is_over() or next_part(world.store, board) is None):
         kick(board)
 
 
 class Holding:
-    """From the lease of a board to its release: the line while there is one, and the launch that was last."""
+    """From the lease of a board to its release: the line while there is one, and the launch that was last.
 
-    def __init__(self, lease: Lease, world: World) -> None:
+    `started` is called once the board's agent stands.
+    """
+
+    def __init__(self, lease: Lease, world: World, started: Callable[[], None]) -> None:
         self.lease = lease
         self.world = world
+        self.started = started
         self.until = world.clock() + world.pace.slice_s
         self.line: Line | None = None
         self.boot_id: str | None = None
@@ -88,21 +103,59 @@ class Holding:
 
     def drain(self) -> None:
         sweep(self.world.store, self.lease.board, self.lease.fence)
-        part = next_part(self.world.store, self.lease.board)
+        part = self.next_part()
+        if part is None:
+            self.look()
         if part is None or not self.connect(part):
             return
+        self.started()
         while (coming := self.upcoming(part)) is not None:
             self.last = coming.claim.row
-            self.measure(coming)
+            with about(run=self.last.run, launch=self.last.id):
+                self.measure(coming)
+
+    def next_part(self) -> Part | None:
+        """Parts that mean another board than this worker's inventory does are given up before anything is opened."""
+        while (part := next_part(self.world.store, self.lease.board)) is not None:
+            why = self.world.refusal(part)
+            if why is None:
+                return part
+            LOG.warning("%s: %s", part.run, why)
+            if not give_up(self.world.store, part, why, self.lease.fence):
+                return None
+        return None
+
+    def look(self) -> None:
+        """While nothing is due on a board that was lost, or that nobody has seen for a day."""
+        board = self.world.idle(self.lease.board)
+        if board is not None and wants_check(self.world.store, self.lease.board):
+            found = check_up(board, self.lease, self.world)
+            LOG.log(logging.INFO if found.well else logging.WARNING, "%s: %s", self.lease.board, found.text)
 
     def connect(self, part: Part) -> bool:
-        """A board that cannot be reached is a loss of the board, not of a launch."""
+        """A board that cannot be reached is a loss of the board, not of a launch; one that another farm has is waited for."""
         trouble = contained(lambda: self.open_line(part))
         if trouble is not None and not self.is_over() and trouble.lost.reason != "worker_lost":
             lost = trouble.lost
+            if lost.reason == Busy.outcome:
+                board_busy(self.world.store, self.lease.board, lost.detail, self.world.pace.busy_s, self.lease.fence)
+                return False
             why = lost.detail if trouble.final else f"{lost.reason}: {lost.detail}"
-            board_loss(self.world.store, self.lease.board, why, final=trouble.final, fence=self.lease.fence)
+            board_loss(
+                self.world.store, self.lease.board, why, outcome=lost.reason, final=trouble.final,
+                fence=self.lease.fence,
+            )  # fmt: skip
+            self.revive(part)
         return trouble is None
+
+    def revive(self, part: Part) -> None:
+        """A board that stays away is switched off and on, where this machine knows how; a later slice finds it there."""
+        store, board = self.world.store, self.world.own(part)
+        action = reviving(board)
+        if action is not None and not self.is_over() and take_power_turn(store, self.lease.board, self.lease.fence):
+            done = switch(board, action)
+            LOG.warning("%s: %s", self.lease.board, done.line)
+            note_switched(store, self.lease.board, done.line, {"action": action, "code": done.code})
 
     def open_line(self, part: Part) -> None:
         self.disconnect()
@@ -150,8 +203,8 @@ class Holding:
         trouble = begun if isinstance(begun, Trouble) else contained(lambda: self.attempt(claimed, begun))
         if trouble is not None:
             self.disconnect()
-            lost = self.look_again(claimed.part, trouble.lost)
-            lose(self.world.store, claimed, lost, final=trouble.final)
+            self.lose(claimed, self.look_again(claimed.part, trouble.lost), final=trouble.final)
+            self.revive(claimed.part)
 
     def attempt(self, claimed: Claim, begun: Begun | None) -> None:
         """Raises where the line broke; an agent that lives to say why its launch is lost keeps the line."""
@@ -164,9 +217,14 @@ class Holding:
         self.go_ahead(claimed, heard, line)
         outcome = settle(begun, heard, line)
         if isinstance(outcome, Lost):
-            lose(self.world.store, claimed, outcome)
+            self.lose(claimed, outcome)
         else:
             self.commit(claimed, outcome)
+
+    def lose(self, claimed: Claim, lost: Lost, *, final: bool = False) -> None:
+        LOG.warning("%s of %s is lost: %s: %s", claimed.row.kind, claimed.row.variant, lost.reason, lost.detail)
+        lose(self.world.store, claimed, lost, final=final)
+        self.world.tally.launch(lost.reason)
 
     def line_for(self, claimed: Claim) -> Line:
         if self.line is None or not self.line.serves(claimed.part):
@@ -181,8 +239,8 @@ class Holding:
         begun before this one is written down. Where a board settles first it can wait, and where the launch may begin
         may hang on what this one brought.
         """
-        phase = claimed.row.phase
-        timed = phase >= Phase.SCREEN and claimed.part.recipe_in(phase).cooldown_max_s == 0
+        phase, kind = claimed.row.phase, claimed.row.kind
+        timed = phase >= Phase.SCREEN and kind == Kind.MEASURE and claimed.part.recipe_in(phase).cooldown_max_s == 0
         if timed and heard.whole and not self.slice_is_over():
             ahead = self.ahead = self.claim(claimed.part)
             if ahead is not None and ahead.claim.row.run == claimed.row.run:
@@ -194,10 +252,15 @@ class Holding:
     def commit(self, claimed: Claim, outcome: Measured | Failed) -> None:
         """Where the slice goes on whatever comes next, the next launch is claimed with it."""
         folder = self.world.runs / claimed.row.run
-        if self.ahead is not None or self.slice_is_over():
-            commit(self.world.store, claimed, outcome, folder)
-        else:
-            self.ahead = not_begun(commit_and_claim(self.world.store, claimed, outcome, folder))
+        with self.world.tally.commit():
+            if self.ahead is not None or self.slice_is_over():
+                commit(self.world.store, claimed, outcome, folder)
+            else:
+                self.ahead = not_begun(commit_and_claim(self.world.store, claimed, outcome, folder))
+        word = "failed" if isinstance(outcome, Failed) else "rejected" if outcome.rejected else "done"
+        word = "fenced" if self.lease.lost.is_set() else word
+        self.world.tally.launch(word)
+        LOG.info("%s of %s: %s", claimed.row.kind, claimed.row.variant, word)
 
     def look_again(self, part: Part, lost: Lost) -> Lost:
         """After a lost link: tries to come back for a while; another boot_id says what happened meanwhile."""

@@ -2,11 +2,13 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm_agents import wire
-from farm_orchestrator import calibration, powered
+from farm_orchestrator import calibration, powered, profiling
 from farm_orchestrator.failpoint import failpoint
 from farm_orchestrator.intake import Answer
 from farm_orchestrator.line import FRESH_NS, Line, feeds_of, golden_of
@@ -15,7 +17,6 @@ from farm_orchestrator.meters.watch import without_meter
 from farm_orchestrator.model import (
     NOT_SUPPORTED,
     Failed,
-    FileRef,
     Json,
     Kind,
     LaunchRow,
@@ -35,6 +36,7 @@ from farm_reports.stats.launch import summarise
 SPARE_S = 60.0  # on top of what the recipe allows a launch
 BEYOND_AGENT_S = 30.0  # the agent ends an overdue runner first
 NOT_LOADED = ("INVALID_GRAPH", "NOT_IMPLEMENTED")
+OURS = {"outputs", "profile", "failure", "lost"}  # facts that no agent tells: they name files, or say what went wrong
 NOT_THE_VARIANT = {"AGENT_ERROR": "agent_error", "STOPPED": "worker_lost", "DISK_FULL": "disk_full"}
 
 
@@ -99,7 +101,11 @@ def settle(begun: Begun, heard: Heard, line: Line) -> Outcome:
     with line.explained(), on_error(begun.transcript.close):
         outcome = _outcome(_metered(heard, begun, line), begun.claim, line)
     kept = begun.transcript.close()
-    return outcome if isinstance(outcome, Lost) else dataclasses.replace(outcome, transcript=kept)
+    if isinstance(outcome, Lost):
+        return outcome
+    outcome = dataclasses.replace(outcome, transcript=kept)
+    _hand_over(outcome, begun.claim, line)
+    return outcome
 
 
 def beyond(claim: Claim, line: Line) -> Failed | None:
@@ -135,6 +141,18 @@ def job_of(claim: Claim, start: Json, told: Json) -> wire.Job:
     )
 
 
+def _hand_over(outcome: Measured | Failed, claim: Claim, line: Line) -> None:
+    """Before the commit: what is committed can be read by whoever reports it."""
+    files = [] if outcome.transcript is None else [(outcome.transcript.name, outcome.transcript.sha256)]
+    if isinstance(outcome, Measured):
+        trace = outcome.facts.get("outputs", {}) if claim.row.kind == Kind.PROFILE else {}
+        files += [] if outcome.file is None else [(outcome.file.name, outcome.file.sha256)]
+        files += [(trace["file"], trace["sha256"])] if "file" in trace else []
+    for name, sha256 in files:
+        line.world.artefacts.hand_over(_folder(claim, line) / name, sha256)
+        failpoint("launch_file_put")
+
+
 def _start(claim: Claim, line: Line) -> Json:
     """Where the launch may begin: where it waits for it, around where its block began, which is written down by now."""
     known = calibration.of_part(claim.part, line.told, Point.from_key(claim.row.point).pin)
@@ -150,7 +168,8 @@ def deadline_s(row: LaunchRow, part: Part) -> float:
         before_s = max(recipe.cooldown_s, recipe.cooldown_max_s) + max(recipe.warmup_s, recipe.warmup_max_s)
         return recipe.load_budget_s + before_s + 2 * (recipe.slot_cap_s + recipe.idle_s) + SPARE_S
     rows = feeds_of(part.variant(row.variant), row).rows
-    return recipe.load_budget_s + SPARE_S + (recipe.rows_s if rows is not None else 0.0)
+    again = rows is not None or row.kind == Kind.PROFILE
+    return recipe.load_budget_s + SPARE_S + (recipe.rows_s if again else 0.0)
 
 
 def _concern(begun: Begun, line: Line, silence_s: float | None) -> Concern:
@@ -193,7 +212,8 @@ def _failed(end: wire.Failed, claim: Claim, line: Line) -> Failed | Lost:
 
 
 def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measured:
-    measured = Measured(_facts(answer, end, claim, line), tuple(end.findings), boot_id=line.hello.boot_id)
+    facts, findings = _facts(answer, end, claim, line)
+    measured = Measured(facts, (*end.findings, *findings), boot_id=line.hello.boot_id)
     if claim.row.kind != Kind.MEASURE:
         return measured
     took = powered.facts(claim.part.board, line.told, end.facts, answer.readings)
@@ -204,20 +224,38 @@ def _measured(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Measu
     return dataclasses.replace(measured, summary=summarise(answer.latency_ns), file=file)
 
 
-def _facts(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> Json:
+def _facts(answer: Answer, end: wire.Done, claim: Claim, line: Line) -> tuple[Json, tuple[Json, ...]]:
+    """Those of the agent, and what its file says; with findings of the file."""
+    said = {name: fact for name, fact in end.facts.items() if name not in OURS}
+    if claim.row.kind == Kind.PROFILE:
+        return _profiled(answer, said, claim, line)
     if answer.outputs is None:
-        return end.facts
-    outputs = _fetch(answer.outputs, claim, line)
+        return said, ()
+    with _fetched(answer.outputs, claim, line) as file:
+        kept = line.world.artefacts.put(file)
     failpoint("artefact_put")
-    return {**end.facts, "outputs": {"sha256": outputs.sha256, "size": outputs.size}}
+    return {**said, "outputs": {"sha256": kept.sha256, "size": kept.size}}, ()
 
 
-def _fetch(outputs: wire.Outputs, claim: Claim, line: Line) -> FileRef:
-    """The file of an evaluate launch, checked by its digest, kept among the artefacts."""
+def _profiled(answer: Answer, said: Json, claim: Claim, line: Line) -> tuple[Json, tuple[Json, ...]]:
+    """The trace lies in the run's folder, for a trace viewer."""
+    row, part, outputs = claim.row, claim.part, answer.outputs
+    if outputs is None:
+        return {**said, "profile": profiling.without(said)}, ()
+    with _fetched(outputs, claim, line) as file:
+        name = profiling.keep(file, _folder(claim, line), row)
+    profile, findings = profiling.taken(_folder(claim, line) / name, part, row, said, line.world.artefacts)
+    told = {"sha256": outputs.sha256, "size": outputs.size, "file": name}
+    return {**said, "outputs": told, "profile": profile}, findings
+
+
+@contextmanager
+def _fetched(outputs: wire.Outputs, claim: Claim, line: Line) -> Iterator[Path]:
+    """The file of a launch, checked by its digest; it goes unless it is taken away."""
     line.expect("the fetch of the outputs", line.world.pace.fetch_s, claim.row.run)
     with tempfile.TemporaryDirectory(prefix="outputs-", dir=_folder(claim, line)) as folder:
         remote = f"scratch/{outputs.launch}/{outputs.name}"
-        return line.world.artefacts.put(line.channel.get(remote, outputs.sha256, outputs.size, Path(folder)))
+        yield line.channel.get(remote, outputs.sha256, outputs.size, Path(folder))
 
 
 def _folder(claim: Claim, line: Line) -> Path:

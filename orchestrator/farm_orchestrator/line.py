@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 
 from farm_agents import wire
 from farm_orchestrator.errors import BoardError, DiskFull
@@ -40,8 +39,8 @@ class Line:
             self.hello = self._greet(lease.fence)
             self.meter = self._watched()
         self.clock: align.Sync | None = None
-        said = asdict(self.hello)
-        self.told: Json = {**said.pop("facts"), **said}  # of the board, for the report and for each launch
+        said = {name: value for name, value in vars(self.hello).items() if name != "facts"}
+        self.told: Json = {**self.hello.facts, **said}  # of the board, for the report and for each launch
 
     def serves(self, part: Part) -> bool:
         """Whether launches of `part` may go over this line: the same board, reached the same way, the same agent."""
@@ -49,7 +48,7 @@ class Line:
 
     def supply(self, row: LaunchRow, part: Part) -> None:
         """Before the first launch of a block: what its launches need is pushed and laid out. Later: nothing to do."""
-        meant = part.variants if row.phase >= Phase.SCREEN else (part.variant(row.variant),)
+        meant = part.measured if row.phase >= Phase.SCREEN else (part.variant(row.variant),)
         named = [variant for variant in meant if self.beyond(variant) is None]
         variants = {variant.sha256: variant for variant in named if variant.sha256 not in self.laid}
         inputs = [ref for variant in named for ref in inputs_of(variant, row) if ref.sha256 not in self.pushed]
@@ -174,6 +173,7 @@ def opening(board: Json, base: str, fence: int, world: World) -> wire.Open:
     return wire.Open(
         wire.VERSION, fence, base, str(board.get("sysroot") or "/"),
         runtime=None if runtime == "default" else runtime, deadman_s=world.pace.deadman_s, farm=world.farm,
+        who=world.who,
     )  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, Self
+from typing import Self
 
+from farm_orchestrator.artefact import Arm, Document, Feeds, FileRef, Json, Variant
 from farm_reports.tables import Figures, Summary
 
-Json = dict[str, Any]
+__all__ = ["Arm", "Feeds", "FileRef", "Json", "Variant"]  # nouns too, which have a file of their own
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
 PIN_PATTERN = r"^(max|stock|sustained|[1-9][0-9]{4,7})$"  # a number: kHz, as the kernel counts
@@ -19,9 +20,15 @@ SUSTAINED = "sustained"  # it is measured once the heat that it makes itself sta
 MODES = (BURST, SUSTAINED)
 
 
+def document(found: object) -> Json:
+    """What should be a document; a board may say anything."""
+    return found if isinstance(found, dict) else {}
+
+
 class Kind(StrEnum):
     MEASURE = "measure"
     EVALUATE = "evaluate"
+    PROFILE = "profile"
 
 
 class Phase(IntEnum):
@@ -31,6 +38,7 @@ class Phase(IntEnum):
     EVALUATE = 1
     SCREEN = 2  # short blocks that say which variants need no long ones
     MEASURE = 3
+    PROFILE = 4  # one launch a cell that tells of each operator; the last of its part, whatever its number
     CONFIRM = 6  # fresh blocks of the comparisons whose gate the others left open
 
 
@@ -48,15 +56,8 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
-class _Document:
-    """JSON of a flat or nested frozen dataclass."""
-
-    def to_json(self) -> Json:
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
-
-
 @dataclass(frozen=True)
-class Point(_Document):
+class Point(Document):
     """How a variant is run: the settings a cell is keyed by. `threads` None: as many as the cpus."""
 
     provider: str = "CPUExecutionProvider"
@@ -84,7 +85,7 @@ class Point(_Document):
 
 
 @dataclass(frozen=True)
-class Recipe(_Document):
+class Recipe(Document):
     """A preset: durations in seconds. `compare` False (mlperf): absolute figures only; `rows_s`: for labelled rows.
 
     A warm-up lasts from `warmup_s` to `warmup_max_s`, until its last `windows` of `window_s` hold the three limits
@@ -142,81 +143,20 @@ def recipe_of(preset: str, mode: str) -> Recipe:
 
 
 @dataclass(frozen=True)
-class FileRef(_Document):
-    """A file by content: the name it must have on the board, its digest and its size in bytes."""
+class Limits(Document):
+    """What a user asked for: `limits` metric -> bound as written, `ship` names, where each was written (file:line).
 
-    name: str
-    sha256: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Feeds(_Document):
-    """Where a launch's input tensors come from: arrays of one pushed .npz.
-
-    `arrays` maps tensor to array name; `scale` multiplies an array (stored x scale = value). `rows` None: each array
-    is one input as it is. `rows` k: the first axis of the arrays counts rows, k of them are run one by one.
-    `dims` binds the graph's symbolic dimensions by name.
+    `budgets`: metric -> how much worse than its own past; where one was written stands under `budgets.METRIC`.
     """
-
-    sha256: str
-    size: int
-    arrays: dict[str, str]
-    scale: dict[str, float] = field(default_factory=dict)
-    rows: int | None = None
-    dims: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Variant(_Document):
-    """A name and the model behind it. `sha256` is taken over the model and its external data; files[0] is the model.
-
-    `feeds`: the timed input. `dataset`: the rows of an evaluate launch, or None. `golden`: the .npz (arrays named like
-    the outputs) of the orchestrator's own dry load. `findings`: [{"name", "text", "do"}] known before any board.
-    """
-
-    name: str
-    sha256: str
-    files: tuple[FileRef, ...]
-    opset: int
-    feeds: Feeds
-    golden: FileRef | None = None
-    dataset: Feeds | None = None
-    quantised: bool = False
-    parent: str | None = None
-    recipe: str | None = None
-    findings: tuple[Json, ...] = ()
-    ir: int = 0
-
-    @property
-    def bytes(self) -> int:
-        return sum(file.size for file in self.files)
-
-    @classmethod
-    def from_json(cls, body: Json) -> Self:
-        return cls(
-            **{
-                **body,
-                "files": tuple(FileRef(**file) for file in body["files"]),
-                "feeds": Feeds(**body["feeds"]),
-                "golden": FileRef(**body["golden"]) if body["golden"] else None,
-                "dataset": Feeds(**body["dataset"]) if body["dataset"] else None,
-                "findings": tuple(body["findings"]),
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Limits(_Document):
-    """What a user asked for: `limits` metric -> bound as written, `ship` names, where each was written (file:line)."""
 
     limits: dict[str, str] = field(default_factory=dict)
     ship: tuple[str, ...] = ()
     lines: dict[str, str] = field(default_factory=dict)
+    budgets: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Slot(_Document):
+class Slot(Document):
     """One planned launch: the row that is inserted. `floor` launches carry the variant name FLOOR."""
 
     board: str
@@ -313,6 +253,8 @@ class Part:
     `confirms`: whether a gate that the blocks leave open is measured once more. `time_s`: the time on the board that was given, and
     `until` the end of it in seconds since the epoch; None: neither. `calibrations`: what was known of the board then.
     `memory_limit`: bytes beyond which a launch is ended. `powered`: the board's power is read, as far as is known of it.
+    `profile`: every cell that was compared gets one more launch, which tells of its operators. `arms`: what variants were,
+    in the same blocks; `skipped`: (variant, point key) that are what they were, and are not measured.
     """
 
     run: str
@@ -335,10 +277,18 @@ class Part:
     calibrations: tuple[Json, ...] = ()
     memory_limit: int | None = None
     powered: bool = False
+    profile: bool = False
+    arms: tuple[Arm, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
         return str(self.board["name"])
+
+    @property
+    def measured(self) -> tuple[Variant, ...]:
+        """The variants, then what they were."""
+        return (*self.variants, *(arm.variant for arm in self.arms))
 
     @property
     def mode(self) -> str:
@@ -354,7 +304,7 @@ class Part:
         return dataclasses.replace(self.recipe, **brief)
 
     def variant(self, name: str) -> Variant:
-        return next(v for v in (self.floor, *self.variants) if v.name == name)
+        return next(v for v in (self.floor, *self.measured) if v.name == name)
 
     def to_json(self) -> Json:
         return dataclasses.asdict(self)
@@ -371,8 +321,23 @@ class Part:
                 "floor": Variant.from_json(body["floor"]),
                 "limits": Limits(**{**body["limits"], "ship": tuple(body["limits"]["ship"])}),
                 "calibrations": tuple(body.get("calibrations", ())),
+                "arms": tuple(map(Arm.from_json, body.get("arms", ()))),
+                "skipped": tuple((name, point) for name, point in body.get("skipped", ())),
             }
         )
 
 
-CellState = Literal["measured", "invalid", "failed", "not_run", "screened_out"]
+BOARD_STATES = ("measuring", "connecting", "free", "lost", "drained", "quarantined")
+
+
+def board_state(*, running: bool, held: bool, quarantined: str | None, drained: str | None, losses: int) -> str:
+    """One of BOARD_STATES. What a board does goes before what it may do next: one that is drained ends its block first."""
+    if running and held:
+        return "measuring"
+    if quarantined is not None:
+        return "quarantined"
+    if drained is not None:
+        return "drained"
+    if held:
+        return "connecting"
+    return "lost" if losses else "free"

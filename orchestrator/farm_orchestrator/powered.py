@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from farm_orchestrator.model import Json, document
+
 if TYPE_CHECKING:
-    from farm_orchestrator.model import Json
     from farm_reports.stats.energy import Energy, Source, Window
     from farm_reports.stats.flow import Rail
 
@@ -81,19 +82,19 @@ def _none(reason: str) -> Json:
 
 def _why_no_rails(told: Json) -> str:
     """A sensor that is there and closed has a reason of its own."""
-    hardware, power = _document(told.get("hardware")), _document(_document(told.get("capabilities")).get("power"))
+    hardware, power = document(told.get("hardware")), document(document(told.get("capabilities")).get("power"))
     return str(power.get("reason") or NO_SENSOR)[:200] if hardware.get("rails") else NO_SENSOR
 
 
 def _beside(reason: str, said: Json) -> str:
     """Without a sampler there is nothing to look for in the readings."""
-    sampler = _document(said.get("sampler"))
+    sampler = document(said.get("sampler"))
     return f"{reason}: {sampler['reason']}" if sampler.get("mode") is None and sampler.get("reason") else reason
 
 
 def _rails(told: Json) -> list[Json]:
     """As the agent chose them: those whose sum is its widest scope."""
-    hardware = _document(told.get("hardware"))
+    hardware = document(told.get("hardware"))
     rails = [rail for rail in _listed(hardware.get("rails")) if _sound(rail)]
     wanted = _listed(hardware.get("power"))
     found = [rail for key in wanted for rail in rails if rail["key"] == key]
@@ -146,7 +147,3 @@ def _meter(said: Json) -> Source | str:
 
 def _listed(found: object) -> list[Any]:
     return found if isinstance(found, list) else []
-
-
-def _document(found: object) -> Json:
-    return found if isinstance(found, dict) else {}

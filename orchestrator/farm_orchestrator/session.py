@@ -171,7 +171,8 @@ def refusal(board: Json, refused: wire.Refused, runtime: str | None = None) -> B
     """Reasons of the agent that are no known word are an agent lost. `runtime`: the one that was asked for."""
     error = REFUSALS.get(refused.reason, AgentLost)
     mend = bootstrapping(board, runtime) if error is NoRuntime else None
-    return error(str(board["name"]), f"the agent refused: {refused.reason} {refused.detail}".strip()[:500], mend=mend)
+    told = refused.detail if refused.reason == "busy" else f"the agent refused: {refused.reason} {refused.detail}"
+    return error(str(board["name"]), told.strip()[:500], mend=mend)
 
 
 def _kind(message: wire.Message) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from farm_orchestrator.addresses import broker_address, store_url
 from farm_orchestrator.model import PRESETS
@@ -20,6 +21,18 @@ def check_broker(text: str) -> str:
 def check_preset(text: str) -> str:
     if text not in PRESETS:
         raise ValueError(f"must be one of {', '.join(PRESETS)}, not {text!r}{_near(text, PRESETS)}")
+    return text
+
+
+def check_webhook(text: str) -> str:
+    """The message shows nothing of it: it may be a secret."""
+    try:
+        url = urlsplit(text)
+        good = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        good = False
+    if not good or not text.isascii() or any(each.isspace() or not each.isprintable() for each in text):
+        raise ValueError("must be a URL, http://HOST/... or https://HOST/..., in plain ASCII")
     return text
 
 
@@ -42,4 +55,5 @@ CHECKS = {
     "broker": check_broker,
     "runs": check_path,
     "preset": check_preset,
+    "notify_webhook": check_webhook,
 }

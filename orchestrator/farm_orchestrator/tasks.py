@@ -1,4 +1,6 @@
-"""The worker: one process, a thread per lane, told by its first line what to do, ended by the end of its stdin."""
+"""The worker: one process, a thread per lane. That of one command is told by its first line what to do, and ended by the
+end of its stdin; that of a shared farm is started by `run.serve`.
+"""
 
 import functools
 import importlib
@@ -8,21 +10,25 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from celery import Celery
 
-from farm_orchestrator import broker
+from farm_orchestrator import broker, logs
+from farm_orchestrator.allocators import share_memory
+from farm_orchestrator.descriptors import enough_for
 from farm_orchestrator.engine import EngineSettings
 from farm_orchestrator.errors import FarmError
 from farm_orchestrator.lane import drain
-from farm_orchestrator.store import Artefacts, Leases, Store, cancelled_runs
-from farm_orchestrator.store.identity import identity
+from farm_orchestrator.logs import about
+from farm_orchestrator.roster import Roster
+from farm_orchestrator.store import Leases, Store, cancelled_runs, open_artefacts
+from farm_orchestrator.store.identity import identity, who
 from farm_orchestrator.transport import open_channel
 from farm_orchestrator.watchdog import Watchdog
 from farm_orchestrator.world import Pace, World
@@ -60,11 +66,11 @@ class Lanes:
 
 
 def main() -> int:
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logs.set_up(level=logging.WARNING, plain=True)
     settings = EngineSettings.read(sys.stdin.buffer.readline())
     world, lanes = open_world(settings), Lanes()
     app = broker.make_app(settings.broker, Path(settings.home))
-    add_lane(app, world, lanes)
+    add_lane(app, world, lanes, broker.kicker(app))
     stop_with(world.stopping, sys.stdin.buffer)
     threading.Thread(target=end, args=(world, lanes), name="end", daemon=True).start()
     work(app, min(max(settings.boards, LANES_MIN), LANES_MAX))
@@ -73,38 +79,49 @@ def main() -> int:
     return 1
 
 
-def open_world(settings: EngineSettings) -> World:
-    """Everything a lane needs, with its threads running."""
+def open_world(settings: EngineSettings, roster: Roster | None = None) -> World:
+    """Everything a lane needs, with its threads running. `roster`: of a worker with an inventory of its own."""
     home, stopping = Path(settings.home), threading.Event()
     store = Store.open(settings.store)
     watchdog = Watchdog(partial(cancelled_runs, store), stopping)
     watchdog.start()
+    own: dict[str, Any] = (
+        {} if roster is None else {"refusal": roster.refusal, "own": roster.own, "idle": roster.boards.get}
+    )
     return World(
         store=store,
         leases=Leases(store, settings.lease_ttl_s, settings.lease_beat_s),
-        artefacts=Artefacts(home / "cas"),
+        artefacts=open_artefacts(store, home / "cas"),
         runs=Path(settings.runs),
-        open_channel=lambda part: open_channel(part.board, home),
+        open_channel=lambda part: open_channel(part.board if roster is None else roster.own(part), home),
         watchdog=watchdog,
         stopping=stopping,
         farm=identity(store),
+        who=who(store),
         pace=Pace(**settings.pace),
+        **own,
     )
 
 
-def add_lane(app: Celery, world: World, lanes: Lanes) -> None:
-    """The only task. It never raises to Celery: what a lane cannot mend is in its log, and the reconciler asks again."""
-    kick = broker.kicker(app)
+def add_lane(app: Celery, world: World, lanes: Lanes, kick: broker.Kick, served: Collection[str] | None = None) -> None:
+    """The only task. It never raises to Celery: what a lane cannot mend is in its log, and the reconciler asks again.
 
-    def lane(board: str) -> None:
+    `served`: the boards that this worker serves; None: any. Whoever can write to the broker may ask for anything.
+    """
+
+    def lane(*said: object, **more: object) -> None:
+        board = said[0] if len(said) == 1 and not more else None
+        if not isinstance(board, str) or (served is not None and board not in served):
+            LOG.warning("dropped a hint that names no board of this worker: %.100r", (said, more))
+            return
         load_libraries()
-        with lanes.one():
+        with lanes.one(), about(board=board):
             try:
                 drain(board, world, kick)
             except FarmError:
                 LOG.exception("lane of %s", board)
 
-    app.task(name=broker.LANE)(lane)
+    app.task(name=broker.LANE, typing=False)(lane)
 
 
 @functools.cache
@@ -131,21 +148,24 @@ def stop_with(stopping: threading.Event, stdin: IO[bytes]) -> None:
     threading.Thread(target=wait_for_end, name="stdin", daemon=True).start()
 
 
-def end(world: World, lanes: Lanes) -> None:
+def end(world: World, lanes: Lanes, last: Callable[[], object] = lambda: None) -> None:
     """Celery looks at its own stop flag every 2 s, and has nothing left to say: the process ends with its last lane."""
     world.stopping.wait()
     if lanes.wait_for_none(END_S):
+        last()
         world.store.close()
     logging.shutdown()
     os._exit(0)
 
 
-def work(app: Celery, lanes: int) -> None:
+def work(app: Celery, lanes: int, queue: str = broker.LANES) -> None:
     """Returns only when Celery gave up."""
+    enough_for(lanes)
+    share_memory()
     app.WorkController(
         pool="threads",
         concurrency=lanes,
-        queues=[broker.LANES],
+        queues=[queue],
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -1,4 +1,4 @@
-"""One thread per worker that looks after its sessions: beats to the agents, and an end to what must not go on."""
+"""What looks after the sessions of a worker: beats to the agents, and an end to what must not go on."""
 
 import threading
 import time
@@ -12,6 +12,7 @@ from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import Lost
 
 PERIOD_S = 0.25
+CLOSE_S = 2.0  # for an answer of the store that nobody needs any more
 STOP_GRACE_S = 2.0  # from the word "stop" to the closing of the transport
 IMPOLITE = ("fenced", "link_lost")  # nobody listens, or another worker is already there
 
@@ -117,7 +118,9 @@ def _overdue(watch: Watch, concern: Concern, now: float, cancelled: Collection[s
 
 
 class Watchdog:
-    """The thread. Should it ever die, it sets `stopping`: a worker without a watchdog must not measure."""
+    """Two threads: one beats and judges, one asks for cancelled runs, because a store may keep it waiting for longer than
+    an agent lives without beats. Should either die, it sets `stopping`: a worker without a watchdog must not measure.
+    """
 
     def __init__(
         self,
@@ -133,14 +136,18 @@ class Watchdog:
         self.watches: set[Watch] = set()
         self.lock = threading.Lock()
         self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self.known: Collection[str] = ()  # the cancelled runs, as of the last answer
+        self.looker = threading.Thread(target=self._every, args=(self.look,), name="watchdog", daemon=True)
+        self.asker = threading.Thread(target=self._every, args=(self.ask,), name="cancelled", daemon=True)
 
     def start(self) -> None:
-        self.thread.start()
+        self.looker.start()
+        self.asker.start()
 
     def close(self) -> None:
         self.ended.set()
-        self.thread.join()
+        self.looker.join()
+        self.asker.join(CLOSE_S)
 
     @contextmanager
     def over(self, watch: Watch) -> Iterator[Watch]:
@@ -153,24 +160,25 @@ class Watchdog:
                 self.watches.discard(watch)
 
     def look(self) -> None:
-        """One round over all sessions; the thread calls it every `period_s`."""
-        with self.lock:
-            watches = list(self.watches)
-        cancelled = self._cancelled(watches)
-        for watch in watches:
+        """One round over all sessions; its thread calls it every `period_s`."""
+        for watch in self._watches():
             _beat(watch, self.clock())
-            _act(watch, self.clock(), judge(watch, self.clock(), cancelled, stopping=self.stopping.is_set()))
+            _act(watch, self.clock(), judge(watch, self.clock(), self.known, stopping=self.stopping.is_set()))
 
-    def _cancelled(self, watches: Collection[Watch]) -> Collection[str]:
-        runs = {watch.concern.run for watch in watches if watch.concern and watch.concern.run}
+    def ask(self) -> None:
+        """Which runs are cancelled; may take as long as the store does. Its thread calls it every `period_s`."""
+        runs = {watch.concern.run for watch in self._watches() if watch.concern and watch.concern.run}
         with suppress(StoreError):
-            return self.cancelled(runs) if runs else ()
-        return ()
+            self.known = self.cancelled(runs) if runs else ()
 
-    def _run(self) -> None:
+    def _watches(self) -> list[Watch]:
+        with self.lock:
+            return list(self.watches)
+
+    def _every(self, step: Callable[[], None]) -> None:
         try:
             while not self.ended.wait(self.period_s):
-                self.look()
+                step()
         finally:
             if not self.ended.is_set():
                 self.stopping.set()

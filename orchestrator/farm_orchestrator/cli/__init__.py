@@ -17,9 +17,13 @@ COMMANDS = {
     "doctor": ("farm_orchestrator.cli.doctor", "doctor", "Say what stands in the way of a run, and what mends it."),
     "run": ("farm_orchestrator.cli.run", "run", "Measure variants on boards and say what to ship."),
     "report": ("farm_orchestrator.cli.report", "report", "Build a run's report again from what is stored."),
+    "compare": ("farm_orchestrator.cli.compare", "compare", "Say what got worse since an earlier run."),
     "demo": ("farm_orchestrator.cli.demo", "demo", "Measure the example on this machine."),
+    "nightly": ("farm_orchestrator.cli.nightly", "nightly", "Measure every night, and say what changed."),
     "runs": ("farm_orchestrator.cli.runs", "runs", "List the runs."),
     "boards": ("farm_orchestrator.cli.boards", "boards", "List, probe, enrol and prepare boards."),
+    "worker": ("farm_orchestrator.cli.worker", "worker", "Serve boards of a farm that several machines share."),
+    "store": ("farm_orchestrator.cli.store", "store", "Make and upgrade the tables of a shared store."),
     "lab": ("farm_orchestrator.cli.lab", "lab", "Start and stop virtual boards on this machine."),
     "schema": ("farm_orchestrator.cli.schema", "schema", "Print the JSON Schema of a file format."),
 }

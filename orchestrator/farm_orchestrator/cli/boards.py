@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm_orchestrator.cli import hardware
+from farm_orchestrator.cli import hardware, health
 from farm_orchestrator.cli.bootstrap import bootstrap
 from farm_orchestrator.cli.calibrate import calibrate, document, in_words
 from farm_orchestrator.cli.soak import soak
@@ -44,6 +44,8 @@ boards.add_command(bootstrap)
 boards.add_command(calibrate)
 boards.add_command(soak)
 boards.add_command(tune_script)
+for command in (health.check, health.quarantine, health.drain, health.release, health.power):
+    boards.add_command(command)
 
 
 @boards.command("ls")
@@ -51,13 +53,19 @@ boards.add_command(tune_script)
 @INVENTORY
 @JSON
 def list_boards(select: str | None, inventory: Path | None, *, as_json: bool) -> None:
-    """List the boards, how they are reached, and whether they were measured against themselves."""
+    """List the boards, how they are reached, whether they were measured against themselves, and whether they take work."""
     settings, chosen = _chosen(select, inventory)
     found = [board.to_json() for board in chosen]
-    known = _calibrations(settings, [b["name"] for b in found])
-    rows = [(b["name"], _address(b), b["type"] or "", _labels(b), b["cpus"], in_words(known[b["name"]])) for b in found]
-    told = [{**b, "calibration": document(known[b["name"]])} for b in found]
-    _print(told if as_json else None, ("board", "address", "type", "labels", "cpus", "calibration"), rows)
+    names = [b["name"] for b in found]
+    known, well = _calibrations(settings, names), health.healths(settings, names)
+    rows = [(b["name"], _address(b), b["type"] or "", _labels(b), b["cpus"], in_words(known[b["name"]]),
+             health.in_words(well[b["name"]])) for b in found]  # fmt: skip
+    told = [{**b, "calibration": document(known[b["name"]]), "health": health.document(well[b["name"]])} for b in found]
+    heads = ("board", "address", "type", "labels", "cpus", "calibration", "health")
+    shown = (
+        len(heads) if any(row[-1] for row in rows) else len(heads) - 1
+    )  # of a fleet that is well there is no more to say
+    _print(told if as_json else None, heads[:shown], [row[:shown] for row in rows])
 
 
 @boards.command()

@@ -23,12 +23,14 @@ DUMB = ("", "dumb", "unknown")
 OFF = ("", "0", "false")
 
 
-def make_view(*, quiet: bool = False, out: TextIO | None = None, env: Mapping[str, str] | None = None) -> View:
-    """The view that suits where stderr goes."""
+def make_view(
+    *, quiet: bool = False, late: bool = False, out: TextIO | None = None, env: Mapping[str, str] | None = None
+) -> View:
+    """The view that suits where stderr goes. `late`: it looks in on what others began."""
     out, env = out or sys.stderr, os.environ if env is None else env
     if quiet:
         return QuietView(out)
-    return LiveView(terminal(out, env)) if is_interactive(out, env) else PlainView(out, env=env)
+    return LiveView(terminal(out, env), late=late) if is_interactive(out, env) else PlainView(out, env=env)
 
 
 def is_interactive(out: TextIO, env: Mapping[str, str]) -> bool:
@@ -77,6 +79,9 @@ class PlainView(QuietView):
         self.groups = env.get("GITHUB_ACTIONS") == "true"
         self.colour = env.get("FORCE_COLOR", "") not in OFF and not env.get("NO_COLOR")
         self.known: dict[str, str] = {}
+        self.queue = ""
+        self.served = True
+        self.findings: set[str] = set()
         self.spoke_at = clock()
 
     def start(self, title: str, lines: Sequence[str]) -> None:
@@ -86,18 +91,37 @@ class PlainView(QuietView):
     def update(self, snapshot: Snapshot) -> None:
         now = progress.states(snapshot)
         for board, state in now.items():
-            if state != self.known.get(board) and state in {"done", "lost", "waiting"}:
+            if state != self.known.get(board) and state in {"done", *progress.TROUBLED}:
                 self._board(board, state, snapshot)
         self.known = now
+        self._queue(snapshot)
+        self._finding(snapshot)
         if self.clock() - self.spoke_at >= EVERY_S:
             self._stamped(self._summary(snapshot))
 
     def message(self, text: str) -> None:
         self._stamped(text)
 
+    def _queue(self, snapshot: Snapshot) -> None:
+        """When there is somebody else on its boards, and when there is nobody any more."""
+        queue = progress.queue(snapshot)
+        if bool(queue) != bool(self.queue):
+            self._stamped(queue or "alone on its boards")
+        self.queue = queue
+        if self.served and not snapshot.served:
+            self._stamped(progress.UNSERVED.line)
+        self.served = snapshot.served
+
+    def _finding(self, snapshot: Snapshot) -> None:
+        """Each name once, and each variant that fails."""
+        last = snapshot.finding
+        if last is not None and (what := progress.kind(last)) not in self.findings:
+            self.findings.add(what)
+            self._stamped(f"finding {progress.told(last)}")
+
     def _board(self, board: str, state: str, snapshot: Snapshot) -> None:
         cells = [f for f in figures(snapshot.medians, snapshot.baseline) if f.board == board] if state == "done" else []
-        reasons = [each.text for each in progress.attention(snapshot) if each.board == board]
+        reasons = [each.line for each in progress.attention(snapshot) if each.name == board]
         if self.groups and cells:
             self._line(f"::group::{board} {state}")
         for figure in cells:
@@ -111,7 +135,10 @@ class PlainView(QuietView):
     def _summary(self, snapshot: Snapshot) -> str:
         done = progress.count(snapshot)
         boards = ", ".join(f"{number} {state}" for state, number in progress.tally(snapshot).items())
-        return f"{done.finished}/{done.total} launches, boards: {boards}"
+        left = [progress.rough(snapshot.finish - snapshot.now)] if snapshot.finish else []
+        return ", ".join(
+            [f"{done.finished}/{done.total} launches", *left, f"boards: {boards}", *filter(None, [self.queue])]
+        )
 
     def _stamped(self, text: str, state: str = "", *more: str) -> None:
         self.spoke_at = self.clock()
@@ -128,11 +155,12 @@ class PlainView(QuietView):
 class LiveView:
     """Redrawn with every snapshot; gone when it is finished, so that the outcome stands alone."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, *, late: bool = False) -> None:
         from rich.live import Live
 
         self.console = console
         self.clock = clock
+        self.late = late
         self.title = ""
         self.since = clock()
         self.at_start: int | None = None
@@ -160,7 +188,9 @@ class LiveView:
             self.at_start = progress.count(snapshot).finished
         if len(snapshot.medians) != self.drawn:
             self.figures, self.drawn = figures(snapshot.medians, snapshot.baseline), len(snapshot.medians)
-        frame = Frame(self.title, snapshot, self.figures, self.at_start, self.clock() - self.since)
+        looked_s = self.clock() - self.since
+        elapsed_s = snapshot.now - snapshot.created if self.late else looked_s
+        frame = Frame(self.title, snapshot, self.figures, self.at_start, looked_s, elapsed_s)
         lines = draw(frame, self.console.width, self.console.height)
         self.live.update(Text("\n").join(lines), refresh=True)
 

@@ -5,25 +5,40 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
-from farm_orchestrator.cli.progress import plain
+from farm_orchestrator.cli.progress import RELEASE, plain
+from farm_orchestrator.cli.since import changes
+from farm_orchestrator.cli.standing import standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
-    from rich.table import Table
+    from rich.text import Text
 
     from farm_orchestrator.run.request import Finished
-    from farm_reports.figures import Clock
-    from farm_reports.results import Cell, Results
+    from farm_reports.results import Board, Results
 
-ROWS = 14  # cells that a terminal shows; the page has them all
-STYLES = {"measured": "blue", "passed": "green", "failed": "red", "inconclusive": "yellow", "invalid": "yellow"}
-SIGNS = {"faster": "▼ faster", "slower": "▲ slower", "undecided": "? undecided"}
-RULED = 5
+STYLES = {
+    "measured": "blue",
+    "passed": "green",
+    "failed": "red",
+    "regressed": "red",
+    "inconclusive": "yellow",
+    "invalid": "yellow",
+}
+LINES = 5  # under a title
+ALIGNED = 34  # names that are longer do not push the texts of all
 SWEPT = 8
+NAMES = 4
+NOT_YET = "not run: not yet"
+LOCAL = "local"
+LONGER = {"quick": "--preset ci", "ci": "--preset standard"}
 
 
 def say(finished: Finished, *, as_json: bool) -> int:
@@ -34,6 +49,7 @@ def say(finished: Finished, *, as_json: bool) -> int:
     elif sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         _terminal(finished)
         _foot(finished, err=False)
+        _next(finished)
     else:
         from farm_reports.exports import summary
 
@@ -48,91 +64,97 @@ def _foot(finished: Finished, *, err: bool) -> None:
         click.echo(finished.mend, err=err)
 
 
+def _next(finished: Finished) -> None:
+    """What to type next, where the end of the run did not say."""
+    results = finished.results
+    lost = [board for board in results.boards if board.reason and board.name != LOCAL]
+    longer = LONGER.get(results.run.preset, "a higher --max-blocks")
+    told = {
+        "invalid": _again(lost[0]) if lost else "",
+        "inconclusive": f"the same command with {longer}: more blocks narrow the interval",
+        "measured": ""
+        if results.gates or results.run.preset == "mlperf"
+        else "limits in variants.yaml let a run pass or fail",
+    }
+    text = told.get(results.verdict, "") if results.past is None else ""
+    if text and not finished.mend:
+        click.echo(f"next: {plain(text)}")
+
+
+def _again(board: Board) -> str:
+    """What gets a board back that was not measured."""
+    return f"farm boards {'release' if RELEASE in (board.reason or '') else 'probe'} {board.name}"
+
+
 def _terminal(finished: Finished) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False, no_color=bool(os.environ.get("NO_COLOR")))
-    for part in parts(finished.results):
+    for part in parts(finished.results, console.width):
         console.print(part)
 
 
-def parts(results: Results) -> list[RenderableType]:
+def parts(results: Results, width: int = 120) -> list[RenderableType]:
+    """Verdict and sentence, what changed, the table, why others are out, then what a reader should know of it all."""
+    said = [*_unmeasured(results), *_ruled_out(results), *_swept(results), *_notes(results)]
+    table = standing(results, width)
+    since = changes(results)
+    gap = [] if table and not since else [""]  # a table opens with an empty line of its own
+    return ["", _head(results, width), *gap, *since, *([table] if table else []), *said, ""]
+
+
+def _head(results: Results, width: int) -> Text:
+    """Verdict, sentence and headline; lines break between words only, never between a figure and its unit."""
     from rich.text import Text
+
+    from farm_reports.sections.words import typeset
 
     partial = results.run.status == "partial"
     word = "Partial" if partial else results.verdict.capitalize()
     style = "bold dim" if partial else f"bold {STYLES.get(results.verdict, 'blue')}"
-    head = Text.assemble((word, style), "  ", plain(results.sentence))
-    said = [*_ruled_out(results), *_swept(results), Text(_counts(results), "dim")]
-    return [Text(), head, Text(), _table(results), *said, Text()]
+    said = results.headline.rstrip(".").lower() in results.sentence.lower() or partial
+    told = [f"{word}  {typeset(plain(results.sentence))}", *([] if said else [typeset(plain(results.headline))])]
+    lines = [line for text in told for line in textwrap.wrap(text, width, break_on_hyphens=False)]
+    head = Text("\n".join(lines))
+    head.stylize(style, 0, len(word))
+    return head
 
 
-def _table(results: Results) -> Table:
-    from rich import box
-    from rich.table import Table
+def _unmeasured(results: Results) -> list[RenderableType]:
+    """What has no figure, by its reason."""
+    from farm_reports.sections.missing import gaps
 
-    from farm_reports import figures, swept
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    several = len(results.boards) > 1
-    names = ["board"] if several else []
-    for name in (*names, "variant"):
-        table.add_column(name, overflow="ellipsis")
-    for name in ("p50", f"x {results.run.baseline}", "95 % CI", "memory", "size", figures.accuracy_name(results.cells)):
-        table.add_column(plain(name), justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    unit = figures.clock(results.cells)
-    ships = {(ship.board, ship.variant): ship.point_key for ship in results.ship}
-    clocked = swept.boards(results)
-    for cell in sorted(results.cells, key=_order)[:ROWS]:
-        row = (cell.board,) if several else ()
-        style = "bold" if ships.get((cell.board, cell.variant), "") in {cell.point_key, None} else None
-        table.add_row(*map(plain, (*row, swept.called(cell, clocked), *_figures(cell, unit, results))), style=style)
-    if len(results.cells) > ROWS:
-        table.caption = f"and {len(results.cells) - ROWS} more cells on the page"
-    return table
-
-
-def _order(cell: Cell) -> tuple[str, bool, float]:
-    median = cell.latency_ms.p50.value
-    return cell.board, median is None, median or 0.0
-
-
-def _figures(cell: Cell, unit: Clock, results: Results) -> tuple[str, ...]:
-    from farm_reports import figures
-
-    median, memory, versus = cell.latency_ms.p50.value, cell.peak_rss_bytes.value, cell.versus_baseline
-    size = next((variant.bytes for variant in results.variants if variant.name == cell.variant), None)
-    return (
-        unit.write(median) if median is not None else "-",
-        figures.speed(versus.ratio) if versus and versus.ratio else "",
-        figures.speeds(versus.low, versus.high) if versus and versus.low and versus.high else "",
-        figures.memory(memory) if memory is not None else "-",
-        figures.memory(size) if size is not None else "-",
-        figures.accuracy(cell.accuracy) or "-",
-        _verdict(cell, results),
-    )
-
-
-def _verdict(cell: Cell, results: Results) -> str:
-    if cell.state != "measured":
-        return f"{cell.state}: {cell.reason or ''}"[:60]
-    word = cell.versus_baseline.verdict if cell.versus_baseline else ""
-    if not word:
-        return "baseline" if cell.variant == results.run.baseline else ""
-    return SIGNS.get(word, word)
+    return _block("not measured", [(f"{what}  ", why) for what, why in gaps(results.cells) if why != NOT_YET])
 
 
 def _ruled_out(results: Results) -> list[RenderableType]:
+    """Once what every board rules out alike."""
+    from farm_reports.ruled import everywhere, here
+
+    common = everywhere(results.ship)
+    told = {(cell.board, cell.variant) for cell in results.cells if cell.latency_ms.p50.value is None}
+    several = len(results.ship) > 1
+    rest = [(f"{out.variant}{f' on {ship.board}' if several else ''}  ", out.why)
+            for ship in results.ship for out in here(ship, common) if (ship.board, out.variant) not in told]  # fmt: skip
+    everyone = _block("ruled out on every board", [(f"{out.variant}  ", out.why) for out in common])
+    return [*everyone, *_block("also ruled out" if common else "ruled out", rest)]
+
+
+def _block(title: str, lines: Sequence[tuple[str, str]]) -> list[RenderableType]:
+    """A few lines under a title; nothing where there are none."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    lines = [
-        Text.assemble((f"{ship.board}  ", "dim") if len(results.ship) > 1 else "", f"{out.variant}  ", (out.why, "dim"))
-        for ship in results.ship
-        for out in ship.ruled_out
+    if not lines:
+        return []
+    wide = max(len(plain(name)) for name, _ in lines[:LINES])
+    wide = wide if wide < ALIGNED else 0
+    shown = [
+        Padding(Text.assemble(plain(name).ljust(wide), (plain(text), "dim")), (0, 0, 0, 2))
+        for name, text in lines[:LINES]
     ]
-    more = [Text(f"and {len(lines) - RULED} more, on the page", "dim")] if len(lines) > RULED else []
-    return [Text("ruled out", "dim"), *lines[:RULED], *more, Text()] if lines else []
+    more = [Text(f"  and {len(lines) - LINES} more, on the page", "dim")] if len(lines) > LINES else []
+    return [Text(title, "dim"), *shown, *more, ""]
 
 
 def _swept(results: Results) -> list[RenderableType]:
@@ -142,15 +164,61 @@ def _swept(results: Results) -> list[RenderableType]:
     from farm_reports.swept import sentences
 
     told = sentences(results)
-    more = [Text(f"and {len(told) - SWEPT} more, on the page", "dim")] if len(told) > SWEPT else []
-    lines = [Text(plain(text)) for text in told[:SWEPT]]
-    return [Text("clocks", "dim"), *lines, *more, Text()] if told else []
+    more = [Text(f"  and {len(told) - SWEPT} more, on the page", "dim")] if len(told) > SWEPT else []
+    lines = [Text(f"  {plain(text)}") for text in told[:SWEPT]]
+    return [Text("clocks", "dim"), *lines, *more, ""] if told else []
+
+
+def _notes(results: Results) -> list[RenderableType]:
+    """What lasts, how many doubts there are, and how much was compared."""
+    from rich.table import Table
+
+    told = [("lasts", _lasting(results)), ("findings", _findings(results)), ("counts", _counts(results))]
+    notes = Table.grid(padding=(0, 2, 0, 0))
+    notes.add_column(style="dim", no_wrap=True)
+    for name, text in told:
+        if text:
+            notes.add_row(name, text)
+    return [notes]
+
+
+def _lasting(results: Results) -> str:
+    """The variant that loses most of its speed while it heats its board."""
+    from farm_reports import figures
+
+    kept = [
+        (cell.soak.speed_kept, cell) for cell in results.cells if cell.soak and cell.soak.speed_kept.value is not None
+    ]
+    if not kept:
+        return ""
+    least, cell = min(kept, key=lambda each: each[0].value or 0.0)
+    after = f" after {figures.duration(least.after_s)}" if least.after_s else ""
+    among = ", the least of all" if len(kept) > 1 else ""
+    return plain(f"{cell.variant} on {cell.board} keeps {figures.share(least.value or 0.0)} of its speed{after}{among}")
+
+
+def _findings(results: Results) -> str:
+    """Each name with the number of its cells; the page says of each what to do."""
+    names = Counter(finding.name for cell in results.cells for finding in cell.findings)
+    names.update({finding.name: 0 for finding in results.findings})
+    told = [
+        name if count == 0 else f"{name} in {count} cell{'s' if count != 1 else ''}" for name, count in names.items()
+    ]
+    more = f" and {len(told) - NAMES} more" if len(told) > NAMES else ""
+    return plain(f"{', '.join(told[:NAMES])}{more}; the page says what to do") if told else ""
 
 
 def _counts(results: Results) -> str:
+    from farm_reports.exports.since import FLAGGED
     from farm_reports.promised import both
 
-    counts = [f"{number} {word}" for word, number in results.counts.model_dump().items() if number]
+    past = (*FLAGGED, "equivalent") if results.past else ()  # told above, beside the changes
+    unrun = "not complete" if results.run.status == "partial" else "not run"
+    counts = [
+        f"{number:,} {unrun if word == 'not_run' else word.replace('_', ' ')}"
+        for word, number in results.counts.model_dump().items()
+        if number and word not in past
+    ]
     effect = both(results.run)
     sees = [f"smallest effect {effect}"] if effect else []
     return plain(", ".join([*counts, *sees]))

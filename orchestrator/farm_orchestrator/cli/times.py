@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import click
 
-LENGTH = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-MOMENT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+from farm_orchestrator import hours
+
+T = TypeVar("T")
 
 
 def length(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
     """`90s`, `30m`, `2h`, `1h30m` in seconds."""
     del ctx, param
-    found = None if text is None else LENGTH.fullmatch(text.strip())
-    if text is None:
-        return None
-    hours, minutes, seconds = (int(part or 0) for part in (found.groups() if found else ("", "", "")))
-    if not (hours or minutes or seconds):
-        raise click.BadParameter(f"{text!r} is no length of time; write it like 90s, 30m, 2h or 1h30m")
-    return 3600.0 * hours + 60.0 * minutes + seconds
+    return None if text is None else written(hours.read_length, text)
 
 
 def moment(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
@@ -28,10 +24,15 @@ def moment(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     del ctx, param
     if text is None:
         return None
-    found = MOMENT.fullmatch(text.strip())
-    if found is None:
-        raise click.BadParameter(f"{text!r} is no time of day; write it like 06:00")
-    return coming(datetime.now().astimezone(), int(found[1]), int(found[2])).timestamp()
+    return coming(datetime.now().astimezone(), *written(hours.read_clock, text)).timestamp()
+
+
+def written(read: Callable[[str], T], text: str) -> T:
+    """What a person wrote, or help."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def coming(now: datetime, hour: int, minute: int) -> datetime:

@@ -12,6 +12,8 @@ from farm_orchestrator.doctor import (
     farm_checks,
     fleet_checks,
     hardware_checks,
+    night_checks,
+    server_checks,
 )
 from farm_orchestrator.doctor.board_facts import BoardFacts
 from farm_orchestrator.doctor.farm_facts import FarmFacts
@@ -25,7 +27,7 @@ Facts = TypeVar("Facts")
 
 
 def of_farm(facts: FarmFacts) -> list[Finding]:
-    return _answers("orchestrator", farm_checks.CHECKS, facts)
+    return _answers("orchestrator", (*farm_checks.CHECKS, *server_checks.CHECKS, *night_checks.CHECKS), facts)
 
 
 def of_boards(boards: Sequence[Json], home: Path) -> Iterator[list[Finding]]:

@@ -1,6 +1,10 @@
 """What carries the hints: a folder, or a Redis that is asked who may write into it."""
 
+import statistics
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,12 +17,14 @@ from farm_orchestrator.doctor.folders import Folder
 from farm_orchestrator.errors import UsageError
 
 PATIENCE_S = 5.0
+TRIES = 5
 
 
 @dataclass(frozen=True)
 class Broker:
     """`where` holds no password. Of a Redis: `error` why it does not serve and, where it is known, how to `mend` that;
-    `open_to` who may write without a password.
+    `open_to` who may write without a password; `user` the account that it takes us for; `policy` what it does when it is
+    full; `latency_s` of a question. `remote`: on another machine. None where it does not say.
     """
 
     where: str
@@ -27,6 +33,11 @@ class Broker:
     mend: str | None = None
     version: str | None = None
     open_to: str | None = None
+    tls: bool = False
+    remote: bool = False
+    user: str | None = None
+    policy: str | None = None
+    latency_s: float | None = None
 
 
 def look(settings: Settings) -> Broker:
@@ -50,18 +61,50 @@ def _ask(url: str) -> Broker:
     try:
         with client:
             client.ping()
-            return Broker(where, version=_version(client), open_to=_open_to(client, url))
+            return Broker(
+                where, version=_version(client), open_to=_open_to(client, url), tls=url.startswith("rediss://"),
+                remote=_is_remote(url), user=_asked(client.acl_whoami), policy=_policy(client), latency_s=_latency(client),
+            )  # fmt: skip
     except (redis.RedisError, OSError, ValueError) as error:
         return Broker(where, error=str(error))
 
 
 def _version(client: Any) -> str | None:
+    return _asked(lambda: client.info("server")["redis_version"])
+
+
+def _policy(client: Any) -> str | None:
+    """The one it is set to, where there is a limit that it can reach."""
+    limit, policy = (_asked(partial(_set_to, client, name)) for name in ("maxmemory", "maxmemory-policy"))
+    return None if limit is None else "noeviction" if limit == "0" else policy
+
+
+def _set_to(client: Any, name: str) -> Any:
+    return client.config_get(name)[name]
+
+
+def _latency(client: Any) -> float:
+    def once() -> float:
+        began = time.monotonic()
+        client.ping()
+        return time.monotonic() - began
+
+    return statistics.median(once() for _ in range(TRIES))
+
+
+def _asked(ask: Callable[[], Any]) -> str | None:
+    """None for an account that may not ask."""
     import redis
 
     try:
-        return str(client.info("server")["redis_version"])
-    except redis.ResponseError:  # an account that may not ask
+        said = ask()
+    except (redis.ResponseError, KeyError):
         return None
+    return said.decode() if isinstance(said, bytes) else str(said)
+
+
+def _is_remote(url: str) -> bool:
+    return not (url.startswith("redis+socket://") or _is_local(urlsplit(url).hostname or ""))
 
 
 def _open_to(client: Any, url: str) -> str | None:

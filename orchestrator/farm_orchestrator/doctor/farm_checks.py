@@ -14,7 +14,7 @@ ROOM_FLOOR = 100e6  # a run's samples and transcripts
 ROOM_WANTED = 1e9
 STEP_S = 0.5  # NTP slews by far less while the doctor looks
 AHEAD_S = 60.0
-OLD_REDIS = 6
+OLD_REDIS = (6, 2)
 
 
 def python(facts: FarmFacts) -> Answer:
@@ -95,8 +95,8 @@ def broker(facts: FarmFacts) -> Answer | None:
     if seen.open_to:
         return warning(f"{redis} lets anyone in", f"it listens on {seen.open_to} and asks for no password",
                        "`redis-cli CONFIG SET protected-mode yes`, or a password: `requirepass` in redis.conf, and it in FARM_BROKER")  # fmt: skip
-    if seen.version and int(seen.version.partition(".")[0]) < OLD_REDIS:
-        return warning(f"{redis} is old", "farm is tried with 6 and newer", "update that Redis")
+    if seen.version and tuple(map(int, seen.version.split(".")[:2])) < OLD_REDIS:
+        return warning(f"{redis} is old", "farm is tried with 6.2 and newer", "update that Redis")
     return ok(redis)
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm_orchestrator.doctor import broker_facts, folders, program
+from farm_orchestrator.doctor import broker_facts, folders, night_facts, program, server_facts
 from farm_orchestrator.doctor.broker_facts import Broker
 from farm_orchestrator.doctor.folders import Folder
+from farm_orchestrator.doctor.night_facts import Planned
+from farm_orchestrator.doctor.server_facts import Fleet
 from farm_orchestrator.errors import FarmError, StoreError
 from farm_orchestrator.model import Json
 
@@ -66,7 +68,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class FarmFacts:
-    """What needs settings is None where there are none; `refused` then says why."""
+    """What needs settings is None where there are none; `refused` then says why. `fleet`: of a farm of several machines."""
 
     python: tuple[int, ...]
     runtime: Json
@@ -78,9 +80,11 @@ class FarmFacts:
     runs: Folder | None = None
     broker: Broker | None = None
     database: Database | None = None
+    fleet: Fleet | None = None
     lab: Lab | None = None
     inventory: FarmError | None = None
     boards: int = 0
+    nights: tuple[Planned, ...] = ()
 
 
 def look(
@@ -93,10 +97,10 @@ def look(
     needed = bad_inventory is not None or any(not board["local"] for board in listed)
     common = FarmFacts(sys.version_info[:3], runtime, _clock(clocks), _ssh(known, needed=needed),
                        inventory=bad_inventory, boards=len(listed))  # fmt: skip
-    return _with_settings(common, settings)
+    return _with_settings(common, settings, [str(board["name"]) for board in listed])
 
 
-def _with_settings(common: FarmFacts, settings: Settings | FarmError) -> FarmFacts:
+def _with_settings(common: FarmFacts, settings: Settings | FarmError, boards: list[str]) -> FarmFacts:
     from dataclasses import replace
 
     if isinstance(settings, FarmError):
@@ -107,8 +111,10 @@ def _with_settings(common: FarmFacts, settings: Settings | FarmError) -> FarmFac
         state=folders.look(settings.home),
         runs=folders.look(settings.runs),
         broker=broker_facts.look(settings),
-        database=_database(settings),
+        database=None if settings.shared else _database(settings),
+        fleet=server_facts.look(settings.store, boards if settings.inventory else ()) if settings.shared else None,
         lab=_lab(settings),
+        nights=night_facts.look(settings),
     )
 
 

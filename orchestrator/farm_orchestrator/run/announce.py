@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm_orchestrator.plan import duration, mhz
+from farm_orchestrator.plan import duration, mhz, profile_s
 from farm_reports.words import listed, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from farm_orchestrator.model import Part
     from farm_orchestrator.plan import Plan, Steps
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 
 def title(prepared: Prepared) -> str:
-    plan = prepared.plan
-    variants, boards = len(plan.parts[0].variants), len(plan.parts)
-    return f"{variants} {_plural(variants, 'variant')} x {boards} {_plural(boards, 'board')}, run {prepared.id}"
+    return heading(len(prepared.plan.parts[0].variants), len(prepared.plan.parts), prepared.id)
+
+
+def heading(variants: int, boards: int, run: str) -> str:
+    return f"{variants} {_plural(variants, 'variant')} x {boards} {_plural(boards, 'board')}, run {run}"
 
 
 def announce(prepared: Prepared) -> tuple[str, ...]:
     """Preset, blocks, estimate, the smallest effect, clocks, what was assumed and what was refused."""
     return (
         _shape(prepared),
+        *prepared.past,
         *swept(prepared.steps),
         *_limited(prepared.plan.parts[0]),
         *_confirming(prepared.plan),
+        *_profiled(prepared.plan.parts),
         *_assumed(prepared),
         *_refused(prepared),
     )
@@ -84,6 +88,13 @@ def _confirming(plan: Plan) -> tuple[str, ...]:
         return ()
     time = f"up to about {duration(plan.confirm_s)} more"
     return (f"a gate that these blocks leave open is confirmed once by twice as many fresh ones, {time}",)
+
+
+def _profiled(parts: Sequence[Part]) -> tuple[str, ...]:
+    more_s = max(profile_s(part) for part in parts)
+    if not more_s:
+        return ()
+    return (f"after all that is timed every variant is profiled once, about {duration(more_s)} of the time",)
 
 
 def _assumed(prepared: Prepared) -> tuple[str, ...]:

@@ -175,12 +175,12 @@ def _ask(order: Order, settings: Settings, seed: int) -> Asked:
 
 def _keep(run: str, settings: Settings, tell: Callable[[str], None]) -> dict[str, Trial]:
     """Adds what the run gave each board to what is known of it."""
-    from farm_orchestrator import reporting
+    from farm_orchestrator import tabled
     from farm_reports.judge.itself import trials
 
     with stored.Store.open(settings.store) as store:
-        found = reporting.read(store, run)
-    outcomes = trials(reporting.tables(found, {}, {}))
+        found = tabled.read(store, run)
+    outcomes = trials(tabled.tables(found, {}, {}))
     for row in found.parts:
         outcome = outcomes.get(row.part.name, row.ended or "it was not measured")
         if isinstance(outcome, str):

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from farm_orchestrator.errors import BoardError
+from farm_orchestrator.model import Json, document
 from farm_orchestrator.plan import Ladder, stepped, sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from farm_orchestrator.config import Settings
-    from farm_orchestrator.model import Json
     from farm_orchestrator.run.look import Asked
 
 AT_ONCE = 16
@@ -57,7 +57,7 @@ def ladder(said: Json | str) -> Ladder:
 
 def read(told: Json) -> Ladder:
     """What a board says of its clocks, as far as it makes sense, and whether this account may hold them."""
-    clocks, shut = _document(told.get("clocks")), _document(_document(told.get("capabilities")).get("pin"))
+    clocks, shut = document(told.get("clocks")), document(document(told.get("capabilities")).get("pin"))
     found = clocks.get("khz")
     khz = [one for one in found if _plausible(one)] if isinstance(found, list) else []
     reason = clocks.get("reason") or (None if shut.get("ok") else shut.get("reason") or UNTOLD)
@@ -69,8 +69,3 @@ def read(told: Json) -> Ladder:
 
 def _plausible(value: Any) -> bool:
     return type(value) is int and value in RANGE
-
-
-def _document(value: Any) -> Json:
-    """A board may say anything."""
-    return value if isinstance(value, dict) else {}

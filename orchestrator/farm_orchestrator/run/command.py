@@ -17,21 +17,22 @@ from farm_orchestrator.run.announce import announce, title
 from farm_orchestrator.run.clocks import climb
 from farm_orchestrator.run.desk import Desk
 from farm_orchestrator.run.drain import LOOK_S, drain, stay_for_others
-from farm_orchestrator.run.engines import engines
+from farm_orchestrator.run.engines import engines, hints
+from farm_orchestrator.run.held import tell_held
 from farm_orchestrator.run.interrupts import Interrupts
 from farm_orchestrator.run.kept import check
+from farm_orchestrator.run.listing import shared_with
 from farm_orchestrator.run.prepare import prepare, record
+from farm_orchestrator.run.settling import settling
 from farm_orchestrator.store import Store, database_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from farm_orchestrator.broker import Kick
     from farm_orchestrator.config import Settings
     from farm_orchestrator.plan import Costs
     from farm_orchestrator.run.look import Asked
     from farm_orchestrator.run.request import Finished, View
-    from farm_orchestrator.store import RunRow
 
 INTERRUPTED = 130
 FREED_S = 20.0
@@ -49,10 +50,14 @@ def start(asked: Asked, settings: Settings, view: View) -> Finished:
         engines(settings) as held,  # the worker wakes up while the variants are checked
         Store.open(settings.store, tell=view.message) as store,
     ):
-        prepared = prepare(asked, Path(scratch), *_past(asked, store))
-        desk = Desk(settings, store, held, _kicker(settings), view, interrupts, asked.request.out)
+        prepared = prepare(asked, Path(scratch), *past(asked, store))
+        desk = Desk(settings, store, held, hints(settings, store, view.message), view, interrupts, asked.request.out)
         view.start(title(prepared), announce(prepared))
+        tell_held(store, prepared.boards, view.message)
         record(prepared, asked.request, store, settings)
+        stored.attach(store, prepared.id)
+        for line in shared_with(store, prepared.id):
+            view.message(line)
         return _to_the_end(prepared.id, desk)
 
 
@@ -61,9 +66,9 @@ def dry_run(asked: Asked, settings: Settings) -> str:
     asked = climb(asked, settings)
     check(asked, settings)
     with tempfile.TemporaryDirectory(prefix="farm-") as scratch, ExitStack() as opened:
-        known = database_path(settings.store).exists()
-        past = _past(asked, opened.enter_context(Store.open(settings.store))) if known else (NO_PAST, ())
-        prepared = prepare(asked, Path(scratch), *past)
+        known = settings.shared or database_path(settings.store).exists()
+        before = past(asked, opened.enter_context(Store.open(settings.store))) if known else (NO_PAST, ())
+        prepared = prepare(asked, Path(scratch), *before)
         return "\n".join((title(prepared), *announce(prepared)))
 
 
@@ -74,7 +79,7 @@ def resume(run: str, settings: Settings, view: View, out: Path | None) -> Finish
     with Interrupts() as interrupts, Store.open(settings.store, tell=view.message) as store:
         name = stored.find_run(store, run)
         with engines(settings) as held:
-            desk = Desk(settings, store, held, _kicker(settings), view, interrupts, out)
+            desk = Desk(settings, store, held, hints(settings, store, view.message), view, interrupts, out)
             _reopen(store, name, view)
             view.start(f"run {name} goes on", ())
             return _to_the_end(name, desk)
@@ -88,41 +93,29 @@ def report_again(run: str, settings: Settings, out: Path | None) -> Finished:
         return reports.build(name, store, settings, out)
 
 
-def stored_runs(settings: Settings) -> list[RunRow]:
-    """Newest first."""
-    with Store.open(settings.store) as store:
-        return list(reversed(stored.list_runs(store)))
-
-
 def _to_the_end(run: str, desk: Desk) -> Finished:
     try:
-        interrupted = drain(run, desk)
-        if interrupted:
-            desk.held.stop()
+        with settling(run, desk.store, desk.settings):
+            interrupted = drain(run, desk)
+        if desk.interrupts.asked:
+            desk.held.stop()  # else another command cancelled this run alone
         won = stored.claim_report(desk.store, run)  # while the run is ours: no other command takes it for left
     finally:
         desk.view.finish()
         stored.detach(desk.store, run)
     if interrupted:
-        return _interrupted(reports.build(run, desk.store, desk.settings, desk.out))
-    finished = reports.build_once(run, desk.store, desk.settings, desk.out, won=won)
-    reports.build_left(desk.store, desk.settings, desk.view.message)
+        finished = _interrupted(reports.build(run, desk.store, desk.settings, desk.out))
+    else:
+        finished = reports.build_once(run, desk.store, desk.settings, desk.out, won=won)
+        reports.build_left(desk.store, desk.settings, desk.view.message)
     stay_for_others(run, desk)
     return finished
 
 
-def _past(asked: Asked, store: Store) -> tuple[Costs, Collection[str]]:
+def past(asked: Asked, store: Store) -> tuple[Costs, Collection[str]]:
     """What launches took on these boards before, and whose power was read then."""
     names = [str(board["name"]) for board in asked.boards]
     return stored.launch_costs(store, names), stored.powered(store, names)
-
-
-def _kicker(settings: Settings) -> Kick:
-    from farm_orchestrator import broker
-
-    app = broker.make_app(settings.broker, settings.home)
-    broker.reach(app)
-    return broker.kicker(app)
 
 
 def _interrupted(finished: Finished) -> Finished:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from farm_orchestrator import store as stored
 from farm_orchestrator.model import State
 from farm_orchestrator.reconcile import TICK_S, reconcile
+from farm_orchestrator.run.forecast import looking
 
 if TYPE_CHECKING:
     from farm_orchestrator.run.desk import Desk
@@ -21,20 +22,24 @@ def drain(run: str, desk: Desk) -> bool:
     """Returns when the run is closed, or was cancelled and stands still. True: it was interrupted."""
     asked_at: float | None = None
     next_tick = 0.0
-    while True:
-        now = time.monotonic()
-        if now >= next_tick:
-            _tick(run, desk)
-            next_tick = now + TICK_S
-        seen = stored.snapshot(desk.store, run)
-        desk.view.update(seen)
-        if desk.interrupts.asked and asked_at is None:
-            asked_at = now
-            _cancel(seen, desk)
-        if _settled(seen, asked_at, now):
-            reconcile(desk.store, desk.kick)
-            return asked_at is not None
-        time.sleep(LOOK_S)
+    with looking(desk.store, run) as look:
+        while True:
+            now = time.monotonic()
+            if now >= next_tick:
+                desk.store.wait_out(lambda: _tick(run, desk))
+                next_tick = now + TICK_S
+            seen = desk.store.wait_out(look)
+            desk.view.update(seen)
+            if desk.interrupts.asked and asked_at is None:
+                asked_at = now
+                _cancel(seen, desk)
+            elif seen.cancel and asked_at is None:
+                asked_at = now
+                desk.view.message("another command cancelled this run; leaving its boards as they were")
+            if _settled(seen, asked_at, now):
+                desk.store.wait_out(lambda: reconcile(desk.store, desk.kick))
+                return asked_at is not None
+            time.sleep(LOOK_S)
 
 
 def stay_for_others(run: str, desk: Desk) -> None:

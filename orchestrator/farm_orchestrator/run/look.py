@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from farm_orchestrator import config
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import SUSTAINED, Json, Limits, recipe_of
-from farm_orchestrator.plan import TRIED, Wish, possible, tried
+from farm_orchestrator.model import PRESETS, SUSTAINED, Json, Limits, recipe_of
+from farm_orchestrator.plan import TRIED, Wish, possible, sweeps, tried
+from farm_orchestrator.run.choosing import choose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
     from farm_orchestrator.plan import Known, Steps
     from farm_orchestrator.plan.sustaining import Sustained
+    from farm_orchestrator.run.against import Kept
     from farm_orchestrator.run.request import Request
     from farm_orchestrator.variants import VariantSet
 
@@ -27,6 +28,7 @@ class Asked:
     `wishes`: one, or with a time given one at each preset that can reach a verdict: the first that fits is measured.
     `known`: what each board showed when it was measured against itself. `steps`: the clocks of each board, where a run
     sweeps them and has asked the boards; `sustained`: the clock that was found for a board, where the run wants that.
+    `past`: what is stored of the past that it is asked about. `chosen`: how the boards were, where any so many would do.
     """
 
     request: Request
@@ -36,21 +38,66 @@ class Asked:
     known: Known
     steps: Mapping[str, Steps] = field(default_factory=dict)
     sustained: Mapping[str, Sustained] = field(default_factory=dict)
+    past: Kept | None = None
+    chosen: tuple[str, ...] = ()
 
 
-def look(request: Request, settings: Settings) -> Asked:
-    """Raises UsageError for whatever a person can mend in the command, the inventory or the directory."""
+def look(request: Request, settings: Settings, *, hold: bool = True) -> Asked:
+    """Raises UsageError for whatever a person can mend in the command, the inventory or the directory.
+
+    `hold`: boards of which any so many will do are held for this run, for as long as it takes to begin.
+    """
     from farm_orchestrator import variants
 
     found = variants.load(request.paths, request.baseline)
-    boards = tuple(board.to_json() for board in config.boards(settings, request.boards))
-    _check_boards(request, boards)
+    selected, chosen = choose(settings, request.boards, hold=hold)
+    boards = tuple(board.to_json() for board in selected)
+    _check_boards(request, boards, settings)
+    _check_past(request, settings)
     boards, sustained = _sustained(request.pin, boards, settings)
     wishes = possible(
-        _wish(request, found.limits), _presets(request, settings), boards, [entry.name for entry in found.entries],
+        _wish(request, budgeted(found.limits, request, settings)), _presets(request, settings), boards, [entry.name for entry in found.entries],
         found.baseline,
     )  # fmt: skip
-    return Asked(request, found, boards, tuple(wishes), _known(settings, boards), sustained=sustained)
+    names = [entry.name for entry in found.entries]
+    return Asked(
+        request, found, boards, tuple(wishes), _known(settings, boards), sustained=sustained,
+        past=_past(request, settings, boards, names), chosen=chosen,
+    )  # fmt: skip
+
+
+def budgeted(limits: Limits, request: Request, settings: Settings) -> Limits:
+    """With the budgets of the command line over those of variants.yaml, and these over those of farm.yaml."""
+    given = {f"budgets.{metric}" for metric in request.budgets}
+    lines = {name: line for name, line in limits.lines.items() if name not in given}
+    return replace(limits, budgets={**settings.budgets, **limits.budgets, **request.budgets}, lines=lines)
+
+
+def _past(request: Request, settings: Settings, boards: Sequence[Json], names: Sequence[str]) -> Kept | None:
+    if request.against is None and not request.changed:
+        return None
+    from farm_orchestrator.run import against  # the store, heavier than whatever could be wrong with the request
+
+    return against.read(request, settings, boards, names)
+
+
+def _check_past(request: Request, settings: Settings) -> None:
+    if request.budgets and request.against is None:
+        raise UsageError(
+            "--budget says how much worse than its past a variant may be, and no past is named",
+            mend="add --against RUN or --against last-good; what a variant must meet stands under limits: in variants.yaml",
+        )
+    if request.against is not None and not PRESETS[settings.preset].compare:
+        raise UsageError(
+            f"preset {settings.preset} has one launch a variant, so nothing can be held against its past",
+            mend="leave --against out, or use --preset quick, ci or standard",
+        )
+    if sweeps(request.pin) and (request.against is not None or request.changed):
+        name = "--against" if request.against is not None else "--changed"
+        raise UsageError(
+            f"{name} and --pin {request.pin}: a past is asked about at one clock of each board",
+            mend="name one clock (--pin max, or in kHz), or leave one of the two out",
+        )
 
 
 def _sustained(
@@ -76,7 +123,7 @@ def _wish(request: Request, limits: Limits) -> Wish:
     return Wish(
         recipe_of(TRIED[0], request.mode), limits, request.max_blocks, request.threads, request.pace_hz,
         request.time_s, request.until, request.mode, None if request.pin == SUSTAINED else request.pin,
-        request.memory_limit,
+        request.memory_limit, profile=request.profile,
     )  # fmt: skip
 
 
@@ -94,7 +141,12 @@ def _presets(request: Request, settings: Settings) -> tuple[str, ...]:
     return (settings.preset,)
 
 
-def _check_boards(request: Request, boards: Sequence[Json]) -> None:
+def _check_boards(request: Request, boards: Sequence[Json], settings: Settings) -> None:
+    if settings.shared and settings.inventory is None and any(board["local"] for board in boards):
+        raise UsageError(
+            "this machine is no board of a farm that several share: its workers serve the boards of their inventories",
+            mend="name the inventory: --inventory FILE, FARM_INVENTORY, or `inventory` in farm.yaml",
+        )
     if request.min_boards and request.min_boards > len(boards):
         raise UsageError(
             f"--min-boards {request.min_boards}, but only {len(boards)} boards are selected",

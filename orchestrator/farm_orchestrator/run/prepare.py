@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,9 +14,21 @@ from typing import TYPE_CHECKING
 
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import FileRef, Json
-from farm_orchestrator.plan import NO_PAST, Costs, Plan, Steps, first_fitting, first_slots, make_plan, plan_document
+from farm_orchestrator.plan import (
+    NO_PAST,
+    Costs,
+    Plan,
+    Steps,
+    first_fitting,
+    first_slots,
+    make_plan,
+    plan_document,
+    plan_points,
+)
+from farm_orchestrator.run.against import check_held, check_left, choose
+from farm_orchestrator.run.against import told as told_of
 from farm_orchestrator.run.kept import told
-from farm_orchestrator.store import Artefacts, CellRow, NewRun, insert_run
+from farm_orchestrator.store import CellRow, NewRun, insert_run, open_artefacts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,14 +36,14 @@ if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
     from farm_orchestrator.run.look import Asked
     from farm_orchestrator.run.request import Request
-    from farm_orchestrator.store import Store
+    from farm_orchestrator.store import Artefacts, Store
     from farm_orchestrator.variants import Checked, Refused
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A run that can start. `files`: what goes into the artefacts, by digest; `facts`: what the report needs; `steps`: the
-    clocks of each board, of a run that sweeps them.
+    clocks of each board, of a run that sweeps them; `past`: what a person is told of the one that it is asked about.
     """
 
     id: str
@@ -41,6 +54,7 @@ class Prepared:
     assumptions: tuple[str, ...]
     facts: Json
     steps: Mapping[str, Steps] = field(default_factory=dict)
+    past: tuple[str, ...] = ()
 
     @property
     def boards(self) -> tuple[str, ...]:
@@ -66,7 +80,12 @@ def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST, powered: Collec
         agent=agent, floor=floor, costs=costs, known=asked.known,
         powered=powered,
     )  # fmt: skip
-    plan = first_fitting(asked.wishes, lambda wish: make(wish=wish), now.timestamp())
+    points = plan_points(asked.wishes[0], boards)
+    chosen = choose(asked.past, points, checked.variants, checked.baseline, checked.refused)
+    if request.schedule is None:
+        check_held(chosen)
+    plan = first_fitting(asked.wishes, lambda wish: make(wish=wish, pasts=chosen.pasts), now.timestamp())
+    check_left(len(plan.cells), chosen)
     return Prepared(
         id=run,
         created=now.timestamp(),
@@ -74,33 +93,68 @@ def prepare(asked: Asked, scratch: Path, costs: Costs = NO_PAST, powered: Collec
         files={**checked.files, **floor_files, agent.sha256: agent_path},
         refused=checked.refused,
         assumptions=_assumptions(asked, checked),
-        facts=_facts(asked, checked),
+        facts={**_facts(asked, checked, plan), **({"against": chosen.facts} if chosen.facts else {})},
         steps=asked.steps,
+        past=tuple(told_of(chosen)),
     )
 
 
+class AlreadyBegun(UsageError):
+    """Somebody else has begun this night."""
+
+
 def record(prepared: Prepared, request: Request, store: Store, settings: Settings) -> None:
-    """Files first, then the run in one transaction; from here on every process may die."""
-    artefacts = Artefacts(settings.home / "cas")
+    """Files first, then the run in one transaction; from here on every process may die. Raises AlreadyBegun."""
+    artefacts = open_artefacts(store, settings.home / "cas")
     for path in prepared.files.values():
         artefacts.put(path)
     folder = settings.runs / prepared.id
     folder.mkdir(parents=True, exist_ok=True)
     plan = prepared.plan
     first = plan.parts[0]
-    insert_run(
+    shared = _shared_plan(plan, artefacts) if store.shared else {}
+    inserted = insert_run(
         store,
-        NewRun(prepared.id, request.name, first.recipe, first.seed, prepared.created, prepared.facts),
+        NewRun(
+            prepared.id,
+            request.name,
+            first.recipe,
+            first.seed,
+            prepared.created,
+            {**prepared.facts, **shared},
+            priority=request.priority,
+            ends_by=request.until,
+            schedule=request.schedule,
+            due_at=request.due_at,
+        ),
         plan.parts,
         _cells(prepared),
         tuple(slot for part in plan.parts for slot in first_slots(part)),
     )
+    for path in prepared.files.values():
+        artefacts.put(path)  # a prune may have come between; from here on the open run keeps them
+    if store.shared:
+        _shared_plan(plan, artefacts)
+    if not inserted:
+        folder.rmdir()
+        raise AlreadyBegun(f"this night of {request.schedule} was begun by another process", mend="`farm nightly ls`")
     _write_json(folder / "plan.json", plan_document(plan))
+
+
+def _shared_plan(plan: Plan, artefacts: Artefacts) -> Json:
+    """Where it can be had by the machine that makes the report."""
+    with tempfile.TemporaryDirectory(prefix="farm-plan-") as scratch:
+        _write_json(Path(scratch) / "plan.json", plan_document(plan))
+        return {"plan_sha256": artefacts.put(Path(scratch) / "plan.json").sha256}
 
 
 def _cells(prepared: Prepared) -> tuple[CellRow, ...]:
     digests = {variant.name: variant.sha256 for variant in prepared.plan.parts[0].variants}
-    open_cells = tuple(CellRow(board, name, point, digests[name]) for board, name, point in prepared.plan.cells)
+    skipped = prepared.plan.pasts.skipped
+    open_cells = tuple(
+        CellRow(*cell, digests[cell[1]], *(("not_run", skipped[cell]) if cell in skipped else ()))
+        for cell in prepared.plan.cells
+    )
     refused = tuple(
         CellRow(part.name, each.name, point.key, None, "not_run", each.text)
         for part in prepared.plan.parts
@@ -110,25 +164,25 @@ def _cells(prepared: Prepared) -> tuple[CellRow, ...]:
     return open_cells + refused
 
 
-def _facts(asked: Asked, checked: Checked) -> Json:
-    request, boards = asked.request, asked.boards
+def _facts(asked: Asked, checked: Checked, plan: Plan) -> Json:
+    request, working = asked.request, sum(bool(first_slots(part)) for part in plan.parts)
     return {
         "farm_version": version("benchfarm"),
         "git": _git(),
         "baseline": checked.baseline,
-        "limits": checked.limits.to_json(),
+        "limits": plan.parts[0].limits.to_json(),
         "files": dict(checked.names),
         "labels": checked.labels.to_json() if checked.labels else None,
         "refused": [{"name": each.name, "file": each.file, "reason": each.text} for each in checked.refused],
         "assumptions": list(_assumptions(asked, checked)),
-        "min_boards": request.min_boards or len(boards),
+        "min_boards": min(request.min_boards or working, working),
         "on_inconclusive": request.on_inconclusive,
         "unswept": {board: steps.reason for board, steps in asked.steps.items() if steps.reason},
     }
 
 
 def _assumptions(asked: Asked, checked: Checked) -> tuple[str, ...]:
-    return (*told(asked.sustained), *checked.assumptions)
+    return (*asked.chosen, *told(asked.sustained), *checked.assumptions)
 
 
 def _check_refused(request: Request, checked: Checked) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from farm_orchestrator import nights
 from farm_orchestrator import store as stored
 from farm_orchestrator.errors import FarmError
 from farm_orchestrator.run.drain import LOOK_S
@@ -25,21 +26,27 @@ def build(run: str, store: Store, settings: Settings, out: Path | None) -> Finis
     """From what is committed, whoever built it before."""
     from farm_orchestrator import reporting
 
-    return _finished(run, store, settings, reporting.build(store, run, settings.runs, settings.home / "cas", out))
+    results, folder = reporting.build(store, run, settings.runs, settings.home / "cas", out)
+    nights.settle(store, results, folder, settings.notify)
+    return Finished(run, exit_code(run, store, results), results, folder)
 
 
 def build_once(run: str, store: Store, settings: Settings, out: Path | None, *, won: bool) -> Finished:
     """The report of this command's run. `won`: it is ours to build; else another command is at it, or died over it."""
     from farm_orchestrator import reporting
 
-    if not won and _has_word(run, store):
-        return _finished(run, store, settings, reporting.written(settings.runs / run, out))
+    if not (won or store.shared) and _has_word(run, store):  # of a shared farm the files may be on another machine
+        results = reporting.written(settings.runs / run, out)
+        return Finished(run, exit_code(run, store, results), results, settings.runs / run)
     return build(run, store, settings, out)
 
 
 def build_left(store: Store, settings: Settings, tell: Callable[[str], None]) -> None:
-    """Runs that were finished when their commands died. Their troubles are not ours: they are told, no more."""
-    for run in stored.left_unreported(store):
+    """Runs that were finished when their commands died. Their troubles are not ours: they are told, no more.
+
+    A shared farm has beats for that.
+    """
+    for run in () if store.shared else stored.left_unreported(store):
         if stored.claim_report(store, run):
             try:
                 done = build(run, store, settings, None)
@@ -56,8 +63,8 @@ def _has_word(run: str, store: Store) -> bool:
     return word is not None
 
 
-def _finished(run: str, store: Store, settings: Settings, results: Results) -> Finished:
-    from farm_reports.verdict import exit_code
+def exit_code(run: str, store: Store, results: Results) -> int:
+    """The run's own, by its policy on open gates."""
+    from farm_reports import verdict
 
-    policy = stored.load_run(store, run).facts["on_inconclusive"]
-    return Finished(run, exit_code(results.verdict, policy), results, settings.runs / run)
+    return verdict.exit_code(results.verdict, stored.load_run(store, run).facts["on_inconclusive"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -21,8 +21,11 @@ class Request:
     """The flags of `farm run`. `boards` selects; `min_boards` None: all selected.
 
     `time_s`: the time for each board; `until`: its end, in seconds since the epoch. With either of them `preset`, where
-    it is given, is the only one that is tried.
-    `memory_limit`: bytes beyond which a launch is ended.
+    it is given, is the only one that is tried; nothing is begun after `until`. A higher `priority` goes first.
+    `memory_limit`: bytes beyond which a launch is ended. `profile`: what takes the time, operator by operator.
+    `against`: a run, last-good, or last-good:SCHEDULE; `budgets`: how much a metric may get worse since then, over those of variants.yaml;
+    `changed`: cells that are what was good last are left out.
+    Of a night, its `schedule` and when it was `due_at`, in seconds since the epoch.
     """
 
     paths: tuple[Path, ...]
@@ -43,6 +46,13 @@ class Request:
     mode: str = BURST
     memory_limit: int | None = None
     pin: str | None = None
+    profile: bool = False
+    priority: int = 0
+    against: str | None = None
+    budgets: Mapping[str, str] = field(default_factory=dict)
+    changed: bool = False
+    schedule: str | None = None
+    due_at: float | None = None
 
     @property
     def timed(self) -> bool:

@@ -124,21 +124,21 @@ class LimitFields(_Part):
     @classmethod
     def _readable(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is not None:
-            cls.check(bounds.parse(str(info.field_name), text))
+            cls.read(str(info.field_name), text)
         return text
 
     @classmethod
-    def check(cls, bound: bounds.Bound) -> None:
-        """Every bound that can be read is a limit."""
+    def read(cls, metric: str, text: str) -> bounds.Bound:
+        """Raises ValueError for what is no limit."""
+        return bounds.parse(metric, text)
 
 
 class BudgetFields(LimitFields):
     """How much a variant may get worse than its own past."""
 
     @classmethod
-    def check(cls, bound: bounds.Bound) -> None:
-        if not bound.relative:
-            raise ValueError(f"'{bound.text}' must be a change against the past, for example +5%")
+    def read(cls, metric: str, text: str) -> bounds.Bound:
+        return bounds.budget(metric, text)
 
 
 class VariantFields(_Part):

@@ -15,7 +15,7 @@ from farm_inventory.problem import DocumentError, closest, printable
 from farm_inventory.source import Document
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.model import NAME_PATTERN, Limits
-from farm_orchestrator.variants.document import Tensor, TensorFields, VariantsFile, suggest
+from farm_orchestrator.variants.document import LimitFields, Tensor, TensorFields, VariantsFile, suggest
 from farm_orchestrator.variants.records import DatasetSpec, Entry, TensorSpec, VariantSet
 
 FILE = "variants.yaml"
@@ -210,17 +210,23 @@ def _dataset(source: _Source) -> DatasetSpec | None:
 
 def _limits(source: _Source, names: Sequence[str]) -> Limits:
     file = source.file
-    limits = {metric: bound for metric, bound in file.limits.model_dump().items() if bound is not None}
+    limits, budgets = (_written(fields) for fields in (file.limits, file.budgets))
     labelled = file.dataset is not None and file.dataset.labels is not None
     for key, written in (("limits", file.limits), ("budgets", file.budgets)):
         if written.accuracy is not None and not labelled:
             source.fail((key, "accuracy"), "accuracy needs labelled rows: add dataset with labels, or leave this out")
-    if file.limits.accuracy and file.dataset and file.dataset.metric == "mae":
-        source.fail(("limits", "accuracy"), "the metric mae is an error, not a share: it cannot be limited as accuracy")
+        if written.accuracy and file.dataset and file.dataset.metric == "mae":
+            source.fail((key, "accuracy"), "the metric mae is an error, not a share: it cannot be limited as accuracy")
     for index, pattern in enumerate(file.ship):
         if not any(fnmatchcase(name, pattern) for name in names):
             near = closest(pattern, names)
             known = "" if near else f"; there are {', '.join(names)}"
             source.fail(("ship", index), f"no variant is called '{pattern}'{known}", near)
     lines = {metric: source.where("limits", metric) for metric in limits}
-    return Limits(limits, tuple(file.ship), {**lines, **({"ship": source.where("ship")} if file.ship else {})})
+    lines |= {f"budgets.{metric}": source.where("budgets", metric) for metric in budgets}
+    ship = {"ship": source.where("ship")} if file.ship else {}
+    return Limits(limits, tuple(file.ship), {**lines, **ship}, budgets)
+
+
+def _written(fields: LimitFields) -> dict[str, str]:
+    return {metric: bound for metric, bound in fields.model_dump().items() if bound is not None}

@@ -1,0 +1,18 @@
+"""What a person is told at the start of boards that take no work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from farm_orchestrator.store import healths
+
+if TYPE_CHECKING:
+    from farm_orchestrator.store import Store
+
+
+def tell_held(store: Store, boards: Iterable[str], tell: Callable[[str], object]) -> None:
+    """The run goes on without them: it must be able to end."""
+    for name, health in healths(store, list(boards)).items():
+        if health.held is not None:
+            tell(f"{name} is {health.held}; nothing is run there: farm boards release {name} ends that")
