@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 LATENCY = {"s": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "ns": 1e-6}
@@ -29,8 +30,10 @@ EXAMPLES = {
     "energy": "40mJ, 0.9x or +5%",
     "accuracy": "-0.3pt or 0.97",
 }
+WORSE = {"accuracy": "-0.3pt"}  # examples of budgets, +5% else
 GATED = {"latency_p50", "latency_p99", "peak_memory", "energy"}  # a relative limit on them is judged at alpha / m
 UNCONFIRMED = "not confirmed"  # how the reason of a gate begins that no fresh block has decided
+UNCHANGED = "unchanged since "  # how the reason of a cell begins that is what it was, and was not measured
 CONFIRMED = "latency_p50"  # where a relative limit on it leaves a gate open, fresh blocks decide
 NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>[A-Za-zµ%]*)")
 
@@ -74,6 +77,30 @@ def parse(metric: str, text: str) -> Bound:
     if metric == "accuracy":
         return _accuracy(text, **match.groupdict())
     return _amount(metric, text, **match.groupdict())
+
+
+def budget(metric: str, text: str) -> Bound:
+    """Read how much a metric may get worse than its own past. Raises ValueError as `parse` does."""
+    bound = parse(metric, text)
+    if not bound.relative:
+        raise ValueError(f"'{text}' must be a change against the past, for example {WORSE.get(metric, '+5%')}")
+    if (bound.value > 0) if metric == "accuracy" else (bound.value < 0):
+        raise ValueError(
+            f"'{text}' would ask for more than the past gave: a budget says how much worse is allowed, "
+            f"for example {WORSE.get(metric, '+5%')}"
+        )
+    return bound
+
+
+def past_metrics(budgets: Iterable[str]) -> tuple[str, ...]:
+    """What is gated against the past: the budgets, else the median at the default margin."""
+    return tuple(budgets) or (CONFIRMED,)
+
+
+def gated_pasts(budgets: Iterable[str], cells: int, *, confirms: bool = False) -> int:
+    """How many comparisons with the past are judged at alpha / m; `cells` counts those whose old artefact runs beside them."""
+    gated = [metric for metric in past_metrics(budgets) if metric in GATED]
+    return cells * sum(2 if confirms and metric == CONFIRMED else 1 for metric in gated)
 
 
 def _amount(metric: str, text: str, sign: str, number: str, unit: str) -> Bound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from farm_reports.results import Accuracy, Cell
@@ -13,6 +13,8 @@ TIMES = "\u00d7"
 DASH = "\u2013"
 MICROSECONDS_BELOW_MS = 1.0
 MINUTE_S = 60.0
+HUGE, TINY = 1e6, 1e-4  # beyond these a figure is written with its power of ten
+RAISED = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 METRICS = {
     "latency_p50": "Latency p50",
     "latency_p99": "Latency p99",
@@ -31,16 +33,16 @@ class Clock:
     unit: str
     per_ms: float
 
-    def bare(self, ms: float) -> str:
+    def bare(self, ms: float, more: int = 0) -> str:
         """As `number`; below one unit still three significant digits."""
         value = ms * self.per_ms
-        return f"{value:#.3g}" if 0 < value < 0.9995 else number(value)
+        return f"{value:#.{3 + more}g}" if TINY <= value < 0.9995 else number(value, more)
 
     def write(self, ms: float) -> str:
         return f"{self.bare(ms)}{GAP}{self.unit}"
 
     def span(self, low: float, high: float) -> str:
-        return f"{self.bare(low)}{DASH}{self.bare(high)}"
+        return ends(low, high, self.bare)
 
 
 def clock(cells: Iterable[Cell]) -> Clock:
@@ -62,11 +64,29 @@ def places(value: float) -> int:
     return 0 if size >= 99.95 else 1 if size >= 9.995 else 2
 
 
-def number(value: float) -> str:
-    """Three places or more, thousands set apart; below 0.1 three significant digits."""
-    if 0 < abs(value) < 0.0995:
-        return f"{value:.3g}"
-    return f"{value:,.{places(value)}f}"
+def number(value: float, more: int = 0) -> str:
+    """Three places or more, thousands set apart; below 0.1 three significant digits. `more`: so many places on top."""
+    size = abs(value)
+    if size >= HUGE or 0 < size < TINY:
+        return power_of_ten(value, 1 + more)
+    if 0 < size < 0.0995:
+        return f"{value:.{3 + more}g}"
+    return f"{value:,.{places(value) + more}f}"
+
+
+def power_of_ten(value: float, decimals: int) -> str:
+    """`4.0·10⁶`: for what no reader counts the zeros of."""
+    mantissa, exponent = f"{value:.{decimals}e}".split("e")
+    return f"{mantissa}\u00b710{str(int(exponent)).translate(RAISED)}"
+
+
+def ends(low: float, high: float, write: Callable[[float, int], str] = number) -> str:
+    """A range; with up to two places more where both ends would read the same, and one figure where they still do."""
+    for more in range(3):
+        start, end = (write(value, more) for value in (low, high))
+        if start != end:
+            return f"{start}{DASH}{end}"
+    return write(low, 0)
 
 
 def signed(value: float, decimals: int = 1) -> str:
@@ -84,6 +104,10 @@ def share(value: float) -> str:
     return f"{value * 100:.1f}{GAP}%"
 
 
+def shares(low: float, high: float) -> str:
+    return f"{ends(low, high, lambda value, more: f'{value * 100:.{1 + more}f}')}{GAP}%"
+
+
 def points(value: float) -> str:
     return f"{signed(value)}{GAP}pt"
 
@@ -94,12 +118,16 @@ def speed(ratio: float) -> str:
 
 
 def speeds(low: float, high: float) -> str:
-    return f"{number(1 / high)}{DASH}{number(1 / low)}"
+    return ends(1 / high, 1 / low)
 
 
 def duration(s: float) -> str:
-    """Whole seconds below two minutes, then minutes."""
-    return f"{s:.0f}{GAP}s" if s < 2 * MINUTE_S else f"{s / MINUTE_S:.3g}{GAP}min"
+    """Whole seconds below two minutes; then minutes, with the seconds that are left."""
+    whole = round(s)
+    if s < 2 * MINUTE_S:
+        return f"{whole}{GAP}s"
+    minutes, seconds = divmod(whole, round(MINUTE_S))
+    return f"{minutes}{GAP}min" + (f"{GAP}{seconds}{GAP}s" if seconds else "")
 
 
 def amount(size_bytes: float) -> tuple[float, str]:
@@ -117,7 +145,7 @@ def memory(size_bytes: float) -> str:
 
 def memories(low: float, high: float) -> str:
     factor, _ = amount(high)
-    return f"{number(low / factor)}{DASH}{number(high / factor)}"
+    return ends(low / factor, high / factor)
 
 
 def energy(millijoules: float) -> str:
@@ -125,7 +153,7 @@ def energy(millijoules: float) -> str:
 
 
 def energies(low: float, high: float) -> str:
-    return f"{number(low)}{DASH}{number(high)}"
+    return ends(low, high)
 
 
 def accuracy(score: Accuracy) -> str | None:

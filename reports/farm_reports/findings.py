@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 NEAR = 100  # a median below so many floors is mostly the loop around it
 NOISY_SD = 0.03  # of paired differences
+ONE_SIDED_CHANCE = 0.01
 OF_BLOCK = "of_block"  # in a stored finding: it is of the whole block, and its launch only carries it
 
 
@@ -36,6 +38,8 @@ class Name(StrEnum):
     HOT_START = "HOT_START"
     INTERFERENCE = "INTERFERENCE"
     MEMORY_NOT_LIMITED = "MEMORY_NOT_LIMITED"
+    PROFILE_CUT = "PROFILE_CUT"
+    ONE_SIDED = "ONE_SIDED"
 
 
 TEXTS = {
@@ -60,6 +64,8 @@ TEXTS = {
     Name.HOT_START: "The launches of a block did not begin at one temperature, or not near the board's idle one.",
     Name.INTERFERENCE: "Something else was using the processor during the slots.",
     Name.MEMORY_NOT_LIMITED: "The board could not hold the memory limit of the launches.",
+    Name.PROFILE_CUT: "The trace of the profile does not hold every call that was made.",
+    Name.ONE_SIDED: "Far more got worse than got better.",
 }
 
 DO = {
@@ -84,7 +90,24 @@ DO = {
     Name.HOT_START: "Let the board cool longer between launches: a preset with a cool-down, a fan, fewer boards in one case.",
     Name.INTERFERENCE: "Close what else runs on the board; the pairing within blocks removes what all variants shared.",
     Name.MEMORY_NOT_LIMITED: "Read the figures as those of a run without --memory-limit; `farm doctor` says what the board lacks.",
+    Name.PROFILE_CUT: "Read the shares of its operators as those of the calls that are there; onnxruntime stops writing at a number of events.",
+    Name.ONE_SIDED: "Look for one cause first: what exports or converts all of them, or what was wrong with the past itself.",
 }
+
+
+def one_sided(worse: int, better: int) -> Finding | None:
+    """Changes that all point one way: were they of their own accord, one in a hundred runs would have them."""
+    from farm_reports.results import Finding  # as in `finding`
+
+    told = worse + better
+    chance = sum(math.comb(told, count) for count in range(better + 1)) / 2**told
+    if worse <= better or chance > ONE_SIDED_CHANCE:
+        return None
+    who = f"{worse} regressed" + (f" and {better} improved" if better else " and none improved")
+    return Finding(
+        name=Name.ONE_SIDED.value, text=f"{who} since the past: changes of single files seldom all point one way.",
+        do=DO[Name.ONE_SIDED],
+    )  # fmt: skip
 
 
 def finding(name: str, text: str | None = None, do: str | None = None) -> Finding:

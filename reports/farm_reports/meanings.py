@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farm_reports.stats.between import APART
 from farm_reports.stats.power import BIAS, MARGIN, MIN_BLOCKS, SAME
 from farm_reports.stats.soak import COOL, KEPT_S, LASTING, PLAIN_S, SLOWER
 
@@ -48,10 +49,28 @@ COMPARED = {
     "undecided": "the interval is too wide for any of these: more blocks, a longer preset, a quieter board",
     "invalid": f"fewer than {MIN_BLOCKS} valid blocks, or most were rejected",
 }
+SINCE = {
+    "regressed": f"the whole interval lies beyond the budget, or where none was set beyond {MARGIN * 100:g} %",
+    "improved": f"the whole interval lies below -{MARGIN * 100:g} %",
+    "equivalent": f"the whole interval lies below the budget, or where none was set below {SAME * 100:g} %",
+    "inconclusive": "the interval is too wide for any of these: more blocks, a longer preset, a quieter board, a budget",
+    "invalid": "the two runs cannot be held against each other here; the page says why",
+}
+PAST = {
+    "the past": "What the same variant was in an earlier run, as the ratio of their times. With farm run --against "
+    "its old file runs again in the same blocks, on today's runtime: only the file can have changed. With "
+    "farm compare two finished runs are held against each other; where both measured one baseline file, "
+    "their ratios to it are compared, so what a day does to a board cancels out, and the floor of each "
+    "run is in the interval.",
+    "time against time": "Where they did not, and for the baseline itself, times are compared across days. Nothing cancels "
+    f"out there: only a change beyond {APART * 100:g} %, or four times what the noise between launches lets runs differ by, "
+    "has a word, and a change of kernel, runtime or cooling has it too.",
+}
 RUN = {
     "measured": "nothing was gated",
     "passed": "every gate was met",
     "failed": "a limit was missed by a variant that is to ship, or nothing fits on a board",
+    "regressed": "a variant is worse than its own past by more than its budget allows (--against, farm compare)",
     "inconclusive": "a gate could not be decided",
     "invalid": "a gate was not measured, or fewer boards than asked for",
 }
@@ -68,4 +87,12 @@ FLEET = {
     "next board": "Where the change on one more such board would lie.",
     "differ by": "How far the boards differ beyond their own errors, as a standard deviation; and the share of all that "
     "is seen between them which is this, not error.",
+}
+PROFILED = {
+    "profiled": "In a launch of its own the runtime writes down what each operator takes. That slows it, so the figures "
+    "are shares of the median without profiling; no verdict is taken from them.",
+    "node": "Of the original graph. The runtime fuses, splits and renames operators; each is led back by its name to the "
+    "node whose work it does.",
+    "glue": "Operators that no node of the original graph stands behind: put in to change the layout or the type of what "
+    "others work on.",
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from farm_reports.figures import share
 from farm_reports.results import Board, Results, Run, Sight
+from farm_reports.sections.words import grouped, listed
 
 WORSE = 1.25  # times what was promised, from where on a reason is owed
 PAIR = 2  # variants: then it is plain which comparison is meant
@@ -20,11 +21,12 @@ def both(run: Run) -> str:
 
 
 def reasons(results: Results) -> list[str]:
-    """Why boards saw clearly less than they were promised, the worst first: one sentence for each."""
+    """Why boards saw clearly less than they were promised, the worst first: one sentence for those with the same reason."""
     found = [(board.name, board.sight) for board in results.boards if board.sight and fell_short(board.sight)]
     found.sort(key=lambda each: -(each[1].had or 0))
     several = len(results.variants) > PAIR
-    return [f"{name}: {_reason(sight, several=several)}" for name, sight in found]
+    alike = grouped((_reason(sight, several=several), name) for name, sight in found)
+    return [f"{listed(names)}: {reason}" for reason, names in alike.items()]
 
 
 def kept(results: Results) -> list[tuple[float, Board]]:

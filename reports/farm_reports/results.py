@@ -6,7 +6,13 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from farm_reports.availability import Availability
+from farm_reports.explained import Why
+from farm_reports.heated import Heat
+from farm_reports.history import History
 from farm_reports.parts import Energy, Part, Soak, Sweep, Value
+from farm_reports.past import Budget, Past, VersusPast
+from farm_reports.profiled import Profile
 
 SCHEMA = "farm.result/1"
 RunWord = Literal["measured", "passed", "failed", "regressed", "inconclusive", "invalid"]
@@ -25,12 +31,14 @@ class Run(Part):
     """`smallest_effect`: the smallest relative change that every valid comparison of the run would have called in 95 of
     100 such runs, from the noise it had: that of its noisiest comparison; null before it can be told. `promised_effect`:
     what was told before the start, from a board's own calibration, else from a typical board; each by board in `sight`.
-    `memory_limit`: bytes beyond which a launch was ended, on boards that can do that.
+    `started`: its first launch; what lies before is no time of the run. `memory_limit`: bytes beyond which a launch was
+    ended, on boards that can do that. `budgets`: by metric, how much a variant may get worse than its own past.
     """
 
     id: str
     name: str | None
     created: str
+    started: str | None = None
     finished: str | None
     status: Literal["complete", "partial"]
     baseline: str
@@ -44,6 +52,7 @@ class Run(Part):
     promised_effect: float | None = None
     synthetic: bool = False
     memory_limit: int | None = None
+    budgets: dict[str, Budget] = Field(default_factory=dict)
 
 
 class Counts(Part):
@@ -88,19 +97,22 @@ class RuledOut(Part):
     why: str
 
 
-class Nearest(Part):
-    variant: str
-    why: str
+class Nearest(RuledOut):
+    """What comes closest, and why it does not fit."""
 
 
 class Ship(Part):
-    """`variant` null where nothing fits; `nearest` then names what comes closest. `point_key`: where it is fastest."""
+    """`variant` null where nothing fits; `nearest` then names what comes closest. `point_key`: where it is fastest.
+
+    `apart`: by what share the winner takes longer (below 0: less) than the first of `tied`, null where too few blocks tell.
+    """
 
     board: str
     variant: str | None
     point_key: str | None = None
     probability_best: float | None
     tied: list[str] = Field(default_factory=list)
+    apart: Value | None = None
     nearest: Nearest | None = None
     ruled_out: list[RuledOut] = Field(default_factory=list)
 
@@ -117,7 +129,7 @@ class Calibrated(Part):
     `bias`: what all blocks of a run share; `floor`: its upper limit, which intervals hold; `launch_sd`: from launch to
     launch; `clock_sd`, `memory_sd`: of the canary's time after a slot over that before it. All in logs: 0.01 is 1 %.
     `idle_mc`: the temperature at which the board comes to rest, in m°C. `pin`: the clock that was asked for; `eff_khz`:
-    the one that was measured then; `canary_ns`: what the clock's canary took at it.
+    the one that was measured then; `canary_ns`: what the clock's canary took at it. `trials`: the change that each run showed.
     """
 
     runs: int
@@ -134,6 +146,7 @@ class Calibrated(Part):
     eff_khz: float | None = None
     eff_khz_reason: str | None = None
     canary_ns: float | None = None
+    trials: list[float] = Field(default_factory=list)
 
 
 class Sight(Part):
@@ -166,6 +179,7 @@ class Board(Part):
     agent: str | None
     fingerprint: str | None
     pin: Pin
+    governor: str | None = None
     capabilities: dict[str, dict[str, Any]]
     reason: str | None = None
     lab: bool = False
@@ -313,7 +327,12 @@ class Cell(Part):
     throttle: Literal["none", "suspected", "confirmed", "unknown"]
     findings: list[Finding]
     versus_baseline: VersusBaseline | None
-    versus_past: None = None
+    versus_past: VersusPast | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Which cell it is: board, variant, point key."""
+        return self.board, self.variant, self.point_key
 
 
 class FleetUnit(Part):
@@ -364,10 +383,17 @@ class Results(Part):
     cells: list[Cell]
     fleet: list[Fleet] = Field(default_factory=list)
     sweeps: list[Sweep] = Field(default_factory=list)
+    heat: list[Heat] = Field(default_factory=list)
+    profiles: list[Profile] = Field(default_factory=list)
+    history: list[History] = Field(default_factory=list)
+    availability: list[Availability] = Field(default_factory=list)
+    past: Past | None = None
+    why: Why | None = None
     findings: list[Finding] = Field(default_factory=list)
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants", populate_by_name=True
+    )
 
     def document(self) -> dict[str, Any]:
-        """The JSON document as written to disk."""
         return self.model_dump(mode="json", by_alias=True)

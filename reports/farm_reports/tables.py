@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NEVER = "never measured against itself"
+PROFILE = "profile"  # the kind of a launch that tells of operators
 STOCK = "stock"  # the clocks are left alone
+PAST = "@past"  # ends the name of what a variant was; no user can write an @
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Calibration:
     `launch_sd`: from launch to launch, in logs; `noise`: quiet, typical or noisy. `clock_sd`, `memory_sd`: of the
     canary's time after a slot over that before it, in logs. `idle_mc`: at which the board comes to rest, in m°C.
     `pin`: the clock that was asked for, and `eff_khz`: the one that was measured then; `canary_ns`: what the clock's
-    canary took at it.
+    canary took at it. `trials`: the change that each of the runs showed, in logs.
     """
 
     runs: int = 0
@@ -134,6 +136,7 @@ class Calibration:
     eff_khz: float | None = None
     eff_khz_reason: str | None = None
     canary_ns: float | None = None
+    trials: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,29 @@ class VariantRecord:
 
 
 @dataclass(frozen=True)
+class Old:
+    """What a variant was on a board: its file by content, and which run it is from."""
+
+    sha256: str
+    bytes: int | None
+    run: str
+
+
+@dataclass(frozen=True)
+class Against:
+    """The past of a run, whose old artefacts ran in its own blocks: launches of NAME@past.
+
+    `about`: the fields of results.json's `past` that are facts. `old`: by (board, variant, point), what each cell was,
+    measured or the very same file; `without`: why a cell has no past. `budgets`: as in `run`.
+    """
+
+    about: Json
+    old: Mapping[tuple[str, str, str], Old]
+    without: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    budgets: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Tables:
     """A run as stored. `run`: the fields of results.json's `run` that are facts (id, name, created, ...).
 
@@ -183,6 +209,8 @@ class Tables:
     baseline; `limits` maps metric to the bound as written, `lines` metric to file:line. `planned` and `max_blocks` are
     the blocks of a point; `confirms` where an open gate gets fresh ones; `partial` while launches are still owed; `uncalibrated` boards have the wider floor.
     `unswept` says of the boards of a sweep of clocks that have one point why.
+    `against`: the past that it was asked about.
+    `gated`: the m of alpha / m, where these are the tables of one board of a run; None: of all cells here.
     `samples` maps the id of a valid measured launch to its latencies in ns; without them there are no tails.
     """
 
@@ -205,3 +233,5 @@ class Tables:
     samples: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
     confirms: bool = False
     unswept: Mapping[str, str] = field(default_factory=dict)
+    gated: int | None = None
+    against: Against | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -17,13 +18,29 @@ METRICS = {
 }
 
 
-def number(value: float) -> str:
-    """No decimals from 100, one from 10, else two; trailing zeros are dropped."""
+def fixed(value: float) -> str:
+    """No decimals from 100, one from 10, else two."""
     size = abs(value)
-    text = f"{value:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2}f}"
-    if 0 < size < 0.0995:
-        text = f"{value:.2g}"
+    return f"{value:.2g}" if 0 < size < 0.0995 else f"{value:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2}f}"
+
+
+def number(value: float) -> str:
+    """As `fixed`, without trailing zeros."""
+    text = fixed(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def alike(values: Sequence[float]) -> list[str]:
+    """Figures that stand together: with the same decimals, and enough of them that the ends of a range differ."""
+    size = max(map(abs, values))
+    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2
+    if 0 < size < 0.0995:
+        decimals = 1 - math.floor(math.log10(size))
+    for more in range(3):
+        shown = [f"{value:.{decimals + more}f}" for value in values]
+        if shown[-1] != shown[-2]:
+            break
+    return shown
 
 
 def percent(change: float) -> str:
@@ -44,9 +61,12 @@ def limit(bound: Bound) -> str:
 
 def measured(bound: Bound, value: float, low: float | None, high: float | None) -> str:
     """`p50 34.1 ms (33.8 to 34.5)`: a figure in the unit of its limit, with its interval where it has one."""
+    if low is None or high is None or low == high:
+        return f"{METRICS[bound.metric]} {_figure(bound, value)}"
+    if bound.metric not in {"accuracy", "size", "peak_memory"} and not bound.relative:
+        at, start, end = alike((value, low, high))
+        return f"{METRICS[bound.metric]} {at} {_unit(bound)} ({start} to {end})"
     text = f"{METRICS[bound.metric]} {_figure(bound, value)}"
-    if low is None or high is None:
-        return text
     if bound.relative:
         return f"{text} ({percent(low)} to {percent(high)})"
     return f"{text} ({_bare(bound, low)} to {_bare(bound, high)})"
@@ -60,8 +80,8 @@ def listed(items: Sequence[str], most: int = 5) -> str:
 
 
 def span(values: Iterable[float]) -> str:
-    """`2.4` or `2.1 to 2.4`, each with one decimal."""
-    shown = sorted({f"{value:.1f}" for value in values}, key=float)
+    """`2.4` or `2.1 to 2.4`, each with one decimal; none from 100."""
+    shown = list(dict.fromkeys(f"{value:,.{0 if value >= 99.95 else 1}f}" for value in sorted(values)))
     return shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
 
 
@@ -77,7 +97,11 @@ def _figure(bound: Bound, value: float) -> str:
         return f"{percent(value)} %"
     if bound.metric in {"size", "peak_memory"}:
         return size(value)
-    return f"{number(value)} {'mJ' if bound.metric == 'energy' else 'ms'}"
+    return f"{number(value)} {_unit(bound)}"
+
+
+def _unit(bound: Bound) -> str:
+    return "mJ" if bound.metric == "energy" else "ms"
 
 
 def _bare(bound: Bound, value: float) -> str:

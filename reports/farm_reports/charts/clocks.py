@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farm_reports.charts.svg import Linear, Log, dot, figure, horizontals, label, mark, short, stroke, text, tick_label
+from farm_reports.charts.svg import (
+    Frame,
+    Linear,
+    Log,
+    dot,
+    figure,
+    horizontals,
+    label,
+    mark,
+    short,
+    stroke,
+    text,
+    tick_label,
+)
 
 HEIGHT = 220.0
 LEFT, TOP, RIGHT, BOTTOM = 46.0, 14.0, 96.0, 30.0
@@ -23,14 +36,6 @@ class Curve:
     points: tuple[tuple[int, float], ...]
     best: int | None = None
     shipped: bool = False
-
-
-@dataclass(frozen=True)
-class Frame:
-    """`wide`: shown on wide screens, else its narrow twin."""
-
-    width: float
-    wide: bool
 
 
 WIDE, NARROW = Frame(500, wide=True), Frame(330, wide=False)

@@ -9,6 +9,7 @@ from farm_reports.charts.svg import fill, mark, stroke
 PATHS = {
     "check": "M10.5 17.5l4.6 4.6 8.6-9.2",
     "cross": "M11.8 11.8l10.4 10.4M22.2 11.8l-10.4 10.4",
+    "up": "M10.5 19.5l6.5-6.8 6.5 6.8",
     "question": "M13.2 13.4c.3-2.2 2-3.4 4-3.4 2.2 0 4 1.3 4 3.5 0 3-4.2 3.1-4.2 6M17 23.7v.3",
     "bang": "M17 9.5v9.5M17 23.7v.3",
     "clock": "M17 10.5v6.8l4.4 2.6",

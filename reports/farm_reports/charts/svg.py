@@ -9,6 +9,9 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from farm_reports import figures
+from farm_reports.figures import RAISED
+
 # The light palette, for pages without the stylesheet; the class of the same name overrides it there.
 PAINT = {
     "ink": "#1d1c1a",
@@ -23,6 +26,9 @@ PAINT = {
     "good": "#0e7352",
     "warn": "#8c5800",
 }
+SPARSE = 3  # rungs of a ladder; a short span has more even steps than that
+LONG = 1e9  # from where on a tick has no room for its digits
+POWERS, SMALL = 6, 4  # decades above and below one from which on a round number is written as a power of ten
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 FINE = ((1, 10), (1, 3, 10), (1, 2, 5, 10), (1, 1.5, 2, 3, 5, 7, 10), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10))
 
@@ -111,6 +117,14 @@ def trace(points: Sequence[tuple[float, float]], *, closed: bool = False) -> str
     return f"M{spots[0][0]} {spots[0][1]}" + "".join(steps).replace(" -", "-") + ("z" if closed else "")
 
 
+@dataclass(frozen=True)
+class Frame:
+    """`wide`: shown on wide screens, else its narrow twin."""
+
+    width: float
+    wide: bool
+
+
 def figure(width: float, height: float, finding: str, marks: Iterable[str], *, wide: bool | None = None) -> Markup:
     """A drawing at one unit per pixel; `finding` is read out. `wide` False: the narrow twin, hidden without style."""
     drawing = mark(
@@ -157,9 +171,9 @@ class Log:
 
 def linear_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers on 1-2-2.5-5 steps inside [low, high], at most about `count`."""
-    if not high > low:
-        return [low]
     raw = (high - low) / max(count, 1)
+    if not raw > 0:
+        return [low]
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(part * power for part in STEPS if part * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
@@ -172,15 +186,38 @@ def log_ticks(low: float, high: float, count: int = 6) -> list[float]:
         return [low]
     ladders = [_rungs(low, high, ladder) for ladder in FINE]
     fitting = [rungs for rungs in ladders if 2 <= len(rungs) <= count]
-    return fitting[-1] if fitting else linear_ticks(low, high, max(count - 1, 2))
+    even = [tick for tick in linear_ticks(low, high, max(count - 1, 2)) if tick > 0]
+    if fitting:
+        return even if len(fitting[-1]) < SPARSE <= len(even) else fitting[-1]
+    if len(ladders[0]) > count:  # more decades than there is room for: every other one, every third
+        return ladders[0][:: math.ceil(len(ladders[0]) / count)]
+    return even
 
 
 def _rungs(low: float, high: float, ladder: Sequence[float]) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
     rungs = (part * 10.0**decade for decade in decades for part in ladder[:-1])
-    return [rung for rung in rungs if low * 0.999 <= rung <= high * 1.001]
+    return [rung for rung in rungs if low * 0.999 <= rung <= high * 1.001 and math.isfinite(rung)]
 
 
 def tick_label(value: float) -> str:
     """A round number as people write it."""
+    exponent = math.log10(value) if value > 0 else 0.0
+    far = exponent >= POWERS or exponent < -SMALL
+    if far and math.isclose(exponent, round(exponent), abs_tol=1e-9):
+        return f"10{str(round(exponent)).translate(RAISED)}"
+    if value >= LONG or (far and value < 1):
+        return figures.power_of_ten(value, 1)
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Of an even axis: all with as many decimals as the one that needs most, so that their steps read as even."""
+    names = [tick_label(value) for value in values]
+    if max(map(abs, values), default=0.0) >= 1000:
+        return names
+    decimals = next(
+        (many for many in range(5) if all(math.isclose(value, round(value, many), abs_tol=1e-9) for value in values)),
+        None,
+    )
+    return names if decimals is None else [f"{value:.{decimals}f}" for value in values]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,10 @@ from farm_reports.charts.svg import Linear, Log, dot, figure, label, line, mark,
 
 @dataclass(frozen=True)
 class Bubble:
-    """A variant: latency in the unit of the axis, score with `up` better; `hollow`: left after screening."""
+    """A variant: latency in the unit of the axis, score with `up` better; `hollow`: left after screening.
+
+    `share`: of the most energy on the chart, which the area shows; None where no sensor told it.
+    """
 
     variant: str
     latency: float
@@ -21,6 +25,11 @@ class Bubble:
     shipped: bool = False
     ruled_out: bool = False
     hollow: bool = False
+    share: float | None = None
+
+    @property
+    def radius(self) -> float:
+        return RADIUS if self.share is None else max(MOST * math.sqrt(self.share), LEAST)
 
 
 @dataclass(frozen=True)
@@ -35,19 +44,22 @@ class Scope:
 
 @dataclass(frozen=True)
 class Frame:
-    """Size of a chart, and how many of its labels are wanted."""
+    """Size of a chart, how many labels it has at most, and whether any `others` than the shipped and the front have one."""
 
     width: float
     height: float
     wide: bool | None
     labels: int
+    others: bool = False
 
 
-WIDE = Frame(1050, 330, wide=True, labels=14)
+WIDE = Frame(1050, 330, wide=True, labels=14, others=True)
+THIRD = Frame(310, 250, wide=True, labels=4)
 MEDIUM = Frame(500, 280, wide=True, labels=7)
 NARROW = Frame(330, 280, wide=False, labels=6)
 SMALL = Frame(236, 216, wide=None, labels=2)
 LEFT, TOP, BOTTOM = 46.0, 14.0, 30.0
+RADIUS, MOST, LEAST = 6.0, 11.0, 3.0  # of a dot; of those whose area tells energy
 
 
 def tradeoff(bubbles: Sequence[Bubble], scope: Scope, frame: Frame) -> Markup:
@@ -56,7 +68,7 @@ def tradeoff(bubbles: Sequence[Bubble], scope: Scope, frame: Frame) -> Markup:
     front = _front(bubbles)
     marks = [*_axes(across, up, scope, frame), *_limit(up, scope.limit, frame), _steps(front, across, up, frame)]
     marks += [part for bubble in _back_to_front(bubbles) for part in _bubble(bubble, across, up, front)]
-    marks += _labels(bubbles, across, up, frame)
+    marks += _labels(bubbles, front, across, up, frame)
     return figure(frame.width, frame.height, scope.finding, marks, wide=frame.wide)
 
 
@@ -73,7 +85,8 @@ def _scales(bubbles: Sequence[Bubble], limit: float | None, frame: Frame) -> tup
 
 def _axes(across: Log, up: Linear, scope: Scope, frame: Frame) -> list[Markup]:
     marks = []
-    for tick in up.ticks(3 if frame.width < 300 else 5):
+    levels = up.ticks(3 if frame.width < 300 else 5)
+    for tick in levels if len(levels) > 1 else up.ticks(6):
         y = up.at(tick)
         marks += [
             line(LEFT, y, frame.width - 8, y, "line"),
@@ -104,10 +117,10 @@ def _limit(up: Linear, limit: float | None, frame: Frame) -> list[Markup]:
 
 
 def _front(bubbles: Sequence[Bubble]) -> list[Bubble]:
-    """The variants that nothing beats in both, from fast to slow."""
+    """The variants inside all limits that none of them beats in both, from fast to slow."""
     front: list[Bubble] = []
     for bubble in sorted(bubbles, key=lambda each: (each.latency, -each.score)):
-        if not bubble.hollow and (not front or bubble.score > front[-1].score):
+        if not (bubble.hollow or bubble.ruled_out) and (not front or bubble.score > front[-1].score):
             front.append(bubble)
     return front
 
@@ -123,29 +136,30 @@ def _steps(front: Sequence[Bubble], across: Log, up: Linear, frame: Frame) -> Ma
 
 
 def _back_to_front(bubbles: Sequence[Bubble]) -> list[Bubble]:
-    return sorted(bubbles, key=lambda bubble: (bubble.shipped, not bubble.ruled_out))
+    """The shipped one on top, else small ones on large ones."""
+    return sorted(bubbles, key=lambda bubble: (bubble.shipped, not bubble.ruled_out, -bubble.radius))
 
 
 def _bubble(bubble: Bubble, across: Log, up: Linear, front: Sequence[Bubble]) -> list[Markup]:
     x, y = across.at(bubble.latency), up.at(bubble.score)
-    colour = "accent" if bubble in front and not bubble.ruled_out else "mute"
+    colour = "accent" if bubble in front else "mute"
     if bubble.hollow:
         ring = {**stroke("mute", 1.5, "2 2"), "class_": "l-mute d-panel"}
         return [mark("circle", cx=x, cy=y, r=5, fill="#ffffff", title=bubble.finding, **ring)]
-    marks = [dot(x, y, 6, colour, bubble.finding)]
+    see_through = {} if bubble.share is None else {"fill_opacity": ".75"}
+    marks = [dot(x, y, bubble.radius, colour, bubble.finding, **see_through)]
     if bubble.shipped:
-        marks.append(mark("circle", cx=x, cy=y, r=10, fill="none", **stroke("ink", 1.8)))
+        marks.append(mark("circle", cx=x, cy=y, r=bubble.radius + 4, fill="none", **stroke("ink", 1.8)))
     return marks
 
 
-def _labels(bubbles: Sequence[Bubble], across: Log, up: Linear, frame: Frame) -> list[Markup]:
-    """The shipped one first, then from fast to slow, each where it covers no dot and no other label."""
-    boxes = [
-        (across.at(b.latency) - 7, up.at(b.score) - 7, across.at(b.latency) + 7, up.at(b.score) + 7) for b in bubbles
-    ]
+def _labels(bubbles: Sequence[Bubble], front: Sequence[Bubble], across: Log, up: Linear, frame: Frame) -> list[Markup]:
+    """The shipped one first, then the front, then the rest, each where it covers no dot and no other label."""
+    boxes = [_around(bubble, across, up) for bubble in bubbles]
     marks: list[Markup] = []
-    for bubble in sorted(bubbles, key=lambda each: (not each.shipped, each.latency)):
-        spot = _spot(bubble, across, up, frame, boxes)
+    ordered = sorted(bubbles, key=lambda each: (not each.shipped, each not in front, each.latency))
+    for bubble in [each for each in ordered if frame.others or each.shipped or each in front]:
+        spot = _spot(bubble, across, up, frame, boxes, crossed=bubble not in front[:1])
         if spot is None or len(marks) >= frame.labels:
             continue
         box, x, y = spot
@@ -158,21 +172,24 @@ def _labels(bubbles: Sequence[Bubble], across: Log, up: Linear, frame: Frame) ->
 Box = tuple[float, float, float, float]
 
 
+def _around(bubble: Bubble, across: Log, up: Linear) -> Box:
+    """What a dot covers, with a little air."""
+    x, y, reach = across.at(bubble.latency), up.at(bubble.score), bubble.radius + 1
+    return x - reach, y - reach, x + reach, y + reach
+
+
 def _spot(
-    bubble: Bubble, across: Log, up: Linear, frame: Frame, boxes: Sequence[Box]
+    bubble: Bubble, across: Log, up: Linear, frame: Frame, boxes: Sequence[Box], *, crossed: bool
 ) -> tuple[Box, float, float] | None:
-    """Right, left, above or below the dot: the first place that is free and inside the frame."""
+    """Left, above, right or below the dot: the first place that is free and inside the frame. `crossed`: not beside it."""
     x, y = across.at(bubble.latency), up.at(bubble.score)
-    wide, gap = len(short(bubble.variant)) * 7.2 + 2, 14 if bubble.shipped else 10
-    for left, base in (
-        (x + gap, y + 4),
-        (x - gap - wide, y + 4),
-        (x - wide / 2, y - gap - 2),
-        (x - wide / 2, y + gap + 10),
-    ):
+    wide, gap = len(short(bubble.variant)) * 7.2 + 2, bubble.radius + (8 if bubble.shipped else 4)
+    beside, over = (x - gap - wide, y + 4), (x - wide / 2, y - gap - 2)
+    first = (over, beside) if crossed else (beside, over)
+    for left, base in (*first, (x + gap, y + 4), (x - wide / 2, y + gap + 10)):
         box = (left, base - 10, left + wide, base + 3)
         inside = box[0] >= LEFT and box[2] <= frame.width and box[1] >= 0 and box[3] <= frame.height - BOTTOM + 2
-        own = (x - 7, y - 7, x + 7, y + 7)
+        own = _around(bubble, across, up)
         if inside and not any(_overlap(box, other) for other in boxes if other != own):
             return box, left, base
     return None

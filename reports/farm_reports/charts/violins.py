@@ -28,13 +28,16 @@ from farm_reports.charts.svg import (
 )
 
 Floats = npt.NDArray[np.float64]
-GRID = 44
+GRID, FINEST = 44, 132  # points; more where the tail is long, so that the hill keeps its shape beside it
 TAIL = (0.001, 0.995)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is drawn of one variant; all in the unit of the axis. `density` is scaled to a peak of 1 over `grid`."""
+    """What is drawn of one variant; all in the unit of the axis. `density` is scaled to a peak of 1 over `grid`.
+
+    `past`: grid and density of an earlier run, where `word` says what became of the variant since.
+    """
 
     variant: str
     median: float
@@ -48,6 +51,8 @@ class Shape:
     finding: str
     colour: str
     strong: bool
+    past: tuple[Floats, Floats] | None = None
+    word: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,14 @@ def density(values: Floats) -> tuple[Floats, Floats]:
     logs = np.log(values)
     low, high = np.quantile(logs, TAIL)
     spread = min(float(logs.std()), float(np.subtract(*np.quantile(logs, (0.75, 0.25)))) / 1.34) or float(logs.std())
-    width = max(0.9 * spread * min(len(logs), 2000) ** -0.2, (high - low) / GRID, 1e-6)
+    wanted = max(0.9 * spread * min(len(logs), 2000) ** -0.2, 1e-6)
+    needed = (high - low) / wanted
+    points = GRID if needed <= 2 * GRID else int(min(needed, FINEST))
+    width = max(wanted, (high - low) / points)
     edges = np.linspace(low - 3 * width, high + 3 * width, 513)
     counts, _ = np.histogram(logs, edges)
     middles = (edges[:-1] + edges[1:]) / 2
-    grid = np.linspace(low - 2 * width, high + 2 * width, GRID)
+    grid = np.linspace(low - 2 * width, high + 2 * width, points)
     kernel = np.exp(-0.5 * ((grid[:, None] - middles[None, :]) / width) ** 2)
     heights = kernel @ counts
     return np.exp(grid), heights / heights.max()
@@ -94,8 +102,10 @@ def violins(shapes: Sequence[Shape], unit: str, finding: str, layout: Layout) ->
 
 
 def _scale(shapes: Sequence[Shape], layout: Layout) -> Log:
+    pasts = [shape.past[0] for shape in shapes if shape.past]
     low = min(min(shape.grid[0], shape.p5_p95[0], shape.median, shape.p99 or math.inf) for shape in shapes)
     high = max(max(shape.grid[-1], shape.p99 or 0, shape.median) for shape in shapes)
+    low, high = min([low, *(grid[0] for grid in pasts)]), max([high, *(grid[-1] for grid in pasts)])
     pad = max((high / low) ** 0.015, 1.01)
     return Log(float(low / pad), float(high * pad), layout.left, layout.right)
 
@@ -112,6 +122,7 @@ def _axis(scale: Log, unit: str, layout: Layout, height: float) -> list[Markup]:
 def _row(shape: Shape, scale: Log, layout: Layout, floor: float) -> list[Markup]:
     return [
         *_labels(shape, layout, floor),
+        *_past(shape, scale, layout, floor),
         _hill(shape, scale, layout, floor),
         *_summary(shape, scale, floor),
     ]
@@ -121,10 +132,22 @@ def _labels(shape: Shape, layout: Layout, floor: float) -> list[Markup]:
     weight = {"font_weight": "650"} if shape.strong else {}
     y = floor - 2 if layout.wide else floor - layout.peak - 6
     at, anchor = (layout.left - 14, "end") if layout.wide else (layout.left, "start")
-    name = text(at, y, short(shape.variant), "ink", size=13, anchor=anchor, **weight)
+    word = f", {shape.word}" if shape.word and not layout.wide else ""
+    name = text(at, y, f"{short(shape.variant)}{word}", "ink", size=13, anchor=anchor, **weight)
     value = text(layout.width - 6, y, shape.label, "ink", size=13, anchor="end", **weight)
-    note = text(at, y - 15, shape.note, size=11, anchor="end") if shape.note and layout.wide else None
+    noted = ", ".join(filter(None, (shape.note, shape.word)))
+    note = text(at, y - 15, noted, size=11, anchor="end") if noted and layout.wide else None
     return [name, value, *([note] if note else [])]
+
+
+def _past(shape: Shape, scale: Log, layout: Layout, floor: float) -> list[Markup]:
+    """The outline of an earlier run, dashed."""
+    if shape.past is None:
+        return []
+    points = [(scale.at(float(x)), floor - layout.peak * float(y)) for x, y in zip(*shape.past, strict=True)]
+    edge = [(points[0][0], floor), *points, (points[-1][0], floor)]
+    title = "the past" if layout.wide else None
+    return [mark("path", d=trace(edge), fill="none", title=title, **stroke("ink2", 1.3, "4 3"))]
 
 
 def _hill(shape: Shape, scale: Log, layout: Layout, floor: float) -> Markup:

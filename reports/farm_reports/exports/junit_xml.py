@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
@@ -20,61 +22,81 @@ NO_VALUE = {
 SEPARATOR = " \u00b7 "
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a board has of the results. `gated`: whether anything of the run is."""
+
+    board: Board
+    cells: Sequence[Cell]
+    judged: Sequence[tuple[Gate, GateCell]]
+    clock: figures.Clock
+    gated: bool
+
+
 def junit(results: Results) -> str:
     """Gates only; without gates each measured cell is a passing case."""
     document = JUnitXml("farm")
-    for board in results.boards:
-        document.add_testsuite(_suite(results, board))
+    for share in _shares(results):
+        document.add_testsuite(_suite(share))
     document.update_statistics()  # type: ignore[no-untyped-call]  # the library is typed in part
     body: bytes = document.tostring()  # type: ignore[no-untyped-call]  # as above
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body.decode("utf-8")}\n'
 
 
-def _suite(results: Results, board: Board) -> TestSuite:
-    suite = TestSuite(_clean(board.name))
+def _shares(results: Results) -> Iterator[Share]:
+    clock = figures.clock(results.cells)
+    cells, judged = defaultdict(list), defaultdict(list)
+    for cell in results.cells:
+        cells[cell.board].append(cell)
+    for gate in results.gates:
+        for one in gate.cells:
+            judged[one.board].append((gate, one))
+    return (Share(each, cells[each.name], judged[each.name], clock, bool(results.gates)) for each in results.boards)
+
+
+def _suite(share: Share) -> TestSuite:
+    suite = TestSuite(_clean(share.board.name))
     for name in PROPERTIES:
-        value = getattr(board, name)
+        value = getattr(share.board, name)
         if value:
             suite.add_property(name, _clean(value))
-    suite.add_testcases([*_gated(results, board), *_ungated(results, board)])
+    suite.add_testcases([*_gated(share), *_ungated(share)])
     return suite
 
 
-def _gated(results: Results, board: Board) -> Iterator[TestCase]:
-    clock = figures.clock(results.cells)
-    for gate in results.gates:
-        for judged in gate.cells:
-            if judged.board == board.name:
-                yield _case(
-                    judged.board,
-                    None if gate.kind == "some_fit" else judged.variant,
-                    _gate_name(gate),
-                    _outcome(results, gate, judged, clock),
-                )
+def _gated(share: Share) -> Iterator[TestCase]:
+    for gate, judged in share.judged:
+        variant = None if gate.kind == "some_fit" else judged.variant
+        yield _case(judged.board, variant, _gate_name(gate), _outcome(share, gate, judged))
 
 
 def _gate_name(gate: Gate) -> str:
+    if gate.kind == "budget":
+        return f"{gate.metric} since then"
     return gate.kind if gate.kind == "some_fit" else gate.metric
 
 
-def _outcome(results: Results, gate: Gate, judged: GateCell, clock: figures.Clock) -> FinalResult | None:
-    message = _message(gate, judged, clock)
+def _outcome(share: Share, gate: Gate, judged: GateCell) -> FinalResult | None:
+    text = message(gate, judged, share.clock)
     if judged.verdict == "failed":
-        return Failure(message, _failure_type(results, gate, judged))
+        return Failure(text, _failure_type(share, gate, judged))
     if judged.verdict == "inconclusive":
-        return Skipped(f"inconclusive: {message}")
-    return Error(message, "NotMeasured") if judged.verdict == "not_measured" else None
+        return Skipped(f"inconclusive: {text}")
+    return Error(text, "NotMeasured") if judged.verdict == "not_measured" else None
 
 
-def _failure_type(results: Results, gate: Gate, judged: GateCell) -> str:
+def _failure_type(share: Share, gate: Gate, judged: GateCell) -> str:
     """A `ship` variant that could not run is told apart from one that is too slow."""
-    states = {cell.state for cell in results.cells if (cell.board, cell.variant) == (judged.board, judged.variant)}
+    if gate.kind == "budget":
+        return "NotRun" if judged.value is None else "BudgetExceeded"
+    states = {cell.state for cell in share.cells if cell.variant == judged.variant}
     if gate.kind == "some_fit":
         return "NoVariantFits"
     return "NotRun" if states & {"failed", "not_run"} and "measured" not in states else "LimitExceeded"
 
 
-def _message(gate: Gate, judged: GateCell, clock: figures.Clock) -> str:
+def message(gate: Gate, judged: GateCell, clock: figures.Clock) -> str:
+    """A gate's figure on a cell with its interval and its bound; without one, why."""
     if judged.value is None:
         return _clean(judged.reason or NO_VALUE.get((gate.kind, judged.verdict), "no value"))
 
@@ -82,19 +104,17 @@ def _message(gate: Gate, judged: GateCell, clock: figures.Clock) -> str:
         return figures.plain(figures.gate_value(gate.metric, value, gate.bound, clock))
 
     name = gate.metric.removeprefix("latency_")
-    span = (
-        "" if judged.low is None or judged.high is None else f" (95 % CI {write(judged.low)} to {write(judged.high)})"
-    )
+    level, noun = ("", "budget") if gate.kind == "budget" else ("95 % CI ", "limit")
+    span = "" if judged.low is None or judged.high is None else f" ({level}{write(judged.low)} to {write(judged.high)})"
     why = f"; {_clean(judged.reason)}" if judged.reason else ""
-    return f"{name} {write(judged.value)}{span}, limit {gate.bound}{why}"
+    return f"{name} {write(judged.value)}{span}, {noun} {gate.bound}{why}"
 
 
-def _ungated(results: Results, board: Board) -> Iterator[TestCase]:
+def _ungated(share: Share) -> Iterator[TestCase]:
     """Cells that no gate speaks of: listed when they have no figure, and always when nothing is gated."""
-    gated = {(judged.board, judged.variant) for gate in results.gates for judged in gate.cells}
-    for cell in results.cells:
-        listed = cell.state != "measured" or not results.gates
-        if cell.board == board.name and listed and (cell.board, cell.variant) not in gated:
+    gated = {judged.variant for _, judged in share.judged}
+    for cell in share.cells:
+        if (cell.state != "measured" or not share.gated) and cell.variant not in gated:
             yield _case(cell.board, cell.variant, "measured", _state(cell))
 
 

@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 
 from farm_reports import figures, promised, swept
+from farm_reports.exports import since
 from farm_reports.meanings import BURST
 from farm_reports.parts import Soak
 from farm_reports.results import Cell, Fleet, Gate, Results, Ship
+from farm_reports.texts import harmless
 
 LIMIT_BYTES = 60_000
 SHIP_BYTES = 24_000
+SINCE_BYTES = 12_000
 GATES = 20
 FLEETS = 3
 LASTING = 3
@@ -21,6 +24,7 @@ ICONS = {
     "measured": "\U0001f4cf",
     "passed": "\u2705",
     "failed": "\u274c",
+    "regressed": "\u274c",
     "inconclusive": "\u2754",
     "invalid": "\u26a0\ufe0f",
 }
@@ -32,7 +36,7 @@ LONGEST_TEXT = 300
 
 def summary(results: Results) -> str:
     """Verdict, what to ship, counts, then all cells under a fold."""
-    top = "\n\n".join(filter(None, (_title(results), _open_gates(results), _headline(results))))
+    top = "\n\n".join(filter(None, (_title(results), _since(results), _open_gates(results), _headline(results))))
     ship = _table(*_ship_table(results), SHIP_BYTES)
     counts = "\n\n".join(
         filter(None, (_fleet(results), _swept(results), _lasting(results), _counts(results), _effect(results)))
@@ -48,6 +52,15 @@ def _title(results: Results) -> str:
     icon = PARTIAL_ICON if partial else ICONS.get(results.verdict, "")
     word = "Partial" if partial else results.verdict.capitalize()
     return f"### {icon} {word}: {escape(results.sentence, 1000).rstrip('.')}"
+
+
+def _since(results: Results) -> str:
+    """What became of the variants since the earlier run; empty without one."""
+    if results.past is None:
+        return ""
+    rows = [tuple(map(escape, row)) for row in since.rows(results)]
+    told = " ".join([since.counts(results) + ".", results.past.statement, *results.past.differences[:EFFECTS]])
+    return "\n\n".join(filter(None, (_table(since.HEADS, rows, SINCE_BYTES), escape(told, 2000))))
 
 
 def _headline(results: Results) -> str:
@@ -137,7 +150,7 @@ def _counts(results: Results) -> str:
 def _effect(results: Results) -> str:
     """Why boards saw less than was promised."""
     reasons = promised.reasons(results)
-    more = [f"and {len(reasons) - EFFECTS} more boards, in results.json"] if len(reasons) > EFFECTS else []
+    more = ["and more boards, in results.json"] if len(reasons) > EFFECTS else []
     told = [escape(figures.plain(text), 1000) for text in reasons[:EFFECTS]]
     return "\n".join(f"- {text}" for text in [*told, *more])
 
@@ -232,4 +245,4 @@ def escape(text: str, longest: int = LONGEST_TEXT) -> str:
     """Text that neither Markdown nor HTML takes for its own, on one line."""
     line = " ".join(text.split())
     cut = line if len(line) <= longest else f"{line[: longest - 1]}\u2026"
-    return SPECIAL.sub(r"\\\1", cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return SPECIAL.sub(r"\\\1", harmless(cut).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))

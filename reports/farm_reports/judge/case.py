@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from farm_reports.bounds import GATED, Bound, parse
+from farm_reports.bounds import GATED, UNCHANGED, Bound, gated_pasts, parse
 from farm_reports.judge.evidence import FLOOR, Evidence, Key, gather, unpinned
 from farm_reports.stats.power import LEVEL, READING
-from farm_reports.tables import BoardRecord, Calibration, CellRecord, LaunchRecord, Tables, VariantRecord
+from farm_reports.tables import PROFILE, BoardRecord, Calibration, CellRecord, LaunchRecord, Tables, VariantRecord
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Case:
     boards: Mapping[str, BoardRecord]
     cells: Mapping[Key, CellRecord]
     failures: Mapping[tuple[str, str], Sequence[LaunchRecord]]
+    profiled: Mapping[Key, LaunchRecord]
 
     @property
     def baseline(self) -> str:
@@ -71,8 +72,9 @@ def build(tables: Tables) -> Case:
         boards={board.name: board for board in tables.boards},
         cells={(cell.board, cell.variant, cell.point): cell for cell in tables.cells},
         failures=_failures(tables),
+        profiled=_profiled(tables),
     )
-    return replace(case, gated=_gated(case))
+    return replace(case, gated=_gated(case) if tables.gated is None else tables.gated)
 
 
 def _gated(case: Case) -> int:
@@ -80,9 +82,25 @@ def _gated(case: Case) -> int:
     that may be judged twice has two. Of a sweep of clocks one counts.
     """
     relative = sum(bound.judged(confirms=case.tables.confirms) for bound in case.bounds)
-    judged = dict.fromkeys(map(unpinned, case.cells))
+    measured = [key for key, cell in case.cells.items() if not skipped(cell)]
+    judged = dict.fromkeys(map(unpinned, measured))
     planned = [name for _, name, _ in judged if name != case.baseline and case.ships(name)]
-    return relative * sum(case.variants[name].reason is None for name in planned if name in case.variants)
+    limits = relative * sum(case.variants[name].reason is None for name in planned if name in case.variants)
+    return limits + _gated_pasts(case)
+
+
+def skipped(cell: CellRecord) -> bool:
+    """Whether it was not measured because it is what it was."""
+    return (cell.reason or "").startswith(UNCHANGED)
+
+
+def _gated_pasts(case: Case) -> int:
+    against = case.tables.against
+    if against is None:
+        return 0
+    runs = {name: each.sha256 for name, each in case.variants.items() if each.reason is None}
+    beside = [key for key, old in against.old.items() if runs.get(key[1], old.sha256) != old.sha256]
+    return gated_pasts(against.budgets, len(beside), confirms=case.tables.confirms)
 
 
 def _floors(tables: Tables) -> dict[str, int]:
@@ -94,9 +112,15 @@ def _floors(tables: Tables) -> dict[str, int]:
 
 
 def _failures(tables: Tables) -> dict[tuple[str, str], list[LaunchRecord]]:
-    """The failed launches of each variant on each board."""
+    """The failed launches of each variant on each board; what fails under a profiler only is no failure of it."""
     failures: dict[tuple[str, str], list[LaunchRecord]] = defaultdict(list)
     for launch in tables.launches:
-        if launch.state == "failed":
+        if launch.state == "failed" and launch.kind != PROFILE:
             failures[launch.board, launch.variant].append(launch)
     return dict(failures)
+
+
+def _profiled(tables: Tables) -> dict[Key, LaunchRecord]:
+    """The last profile launch of each cell that has one."""
+    found = sorted((launch for launch in tables.launches if launch.kind == PROFILE), key=lambda launch: launch.attempt)
+    return {(launch.board, launch.variant, launch.point): launch for launch in found}

@@ -21,6 +21,29 @@ def ratios(case: Case, evidence: Evidence) -> Floats:
     return _pairs(case, deciding(case, evidence))
 
 
+def against(mine: Evidence, other: Evidence) -> tuple[Floats, bool]:
+    """Logs of the median of a variant over that of what it was, and whether fresh blocks alone decide, as enough hold."""
+    if mine.fresh is not None and other.fresh is not None:
+        found = pairs(mine.fresh.logs(), other.fresh.logs())
+        if verdict.invalid(found.size, mine.fresh.rejected) is None:
+            return found, True
+    return pairs(mine.logs(), other.logs()), False
+
+
+def said_since(case: Case, mine: Evidence, fresh: int | None, *, undecided: bool) -> str | None:
+    """The same of a gate against the past; `fresh`: how many blocks decided alone."""
+    if fresh is not None:
+        return _by(fresh, undecided=undecided)
+    if not undecided:
+        return None
+    few = "too few of its fresh blocks hold"
+    return f"{UNCONFIRMED}: {few if mine.fresh is not None else _unconfirmed(case, mine)}"
+
+
+def _by(fresh: int, *, undecided: bool) -> str:
+    return f"{'left open' if undecided else 'decided'} by {fresh} fresh blocks alone"
+
+
 def owed(case: Case, evidence: Evidence) -> bool:
     """Whether fresh blocks are still to come."""
     reference = case.reference(evidence)
@@ -36,7 +59,7 @@ def said(case: Case, evidence: Evidence, *, undecided: bool) -> str | None:
     why = _lacking(case, fresh)
     if why is not None:
         return f"{UNCONFIRMED}: of its fresh blocks, {why}"
-    return f"{'left open' if undecided else 'decided'} by {_pairs(case, fresh).size} fresh blocks alone"
+    return _by(_pairs(case, fresh).size, undecided=undecided)
 
 
 def _lacking(case: Case, fresh: Evidence) -> str | None:

@@ -27,7 +27,13 @@ def doubts(case: Case, evidence: Evidence) -> list[Finding]:
     variant = case.variants.get(evidence.key[1])
     reported = [*(variant.findings if variant else ())]
     reported += [item for launch in evidence.used for item in launch.findings if conditions.of_launch(item)]
+    reported += [item for item in _of_profile(case, evidence) if item.get("name") == Name.PROFILE_CUT]
     return collect([*reported, *_shown(case, evidence)])
+
+
+def _of_profile(case: Case, evidence: Evidence) -> tuple[Json, ...]:
+    found = case.profiled.get(evidence.key)
+    return found.findings if found is not None else ()
 
 
 def _shown(case: Case, evidence: Evidence) -> Iterator[Json]:

@@ -43,6 +43,12 @@ def of_launches(values: Iterable[float], absent: str) -> Value:
     return Value(value=found.estimate, low=found.low, high=found.high)
 
 
+def median_ms(p50_ns: Iterable[int]) -> Value:
+    """Of the medians of at least one launch, each above 0: on their logarithms, as comparisons are."""
+    logs = of_launches(map(math.log, p50_ns), "")
+    return Value(value=_ms(logs.value), low=_ms(logs.low), high=_ms(logs.high), reason=logs.reason)
+
+
 def cpu_ms(evidence: Evidence, absent: str) -> Value:
     """CPU time of one inference, all threads."""
     times = evidence.fact("cpu_ns")
@@ -50,12 +56,12 @@ def cpu_ms(evidence: Evidence, absent: str) -> Value:
 
 
 def _median(evidence: Evidence) -> Value:
-    logs = of_launches(evidence.logs().values(), "")
+    found = median_ms(launch.p50_ns for launch in evidence.used if launch.p50_ns)
     if evidence.valid == 1 and evidence.samples:
         own = quantile_interval(evidence.samples[0], 0.5)
         reason = "one launch: the interval is that of its iterations"
-        return Value(value=_ms(logs.value), low=_scaled(own.low), high=_scaled(own.high), reason=reason)
-    return Value(value=_ms(logs.value), low=_ms(logs.low), high=_ms(logs.high), reason=logs.reason)
+        return found.model_copy(update={"low": _scaled(own.low), "high": _scaled(own.high), "reason": reason})
+    return found
 
 
 def _tail(evidence: Evidence, p: float, *, absolute: bool) -> Quantile:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from farm_reports import verdict
-from farm_reports.bounds import Bound
+from farm_reports.bounds import UNCHANGED, Bound
 from farm_reports.findings import Name
 from farm_reports.judge.case import Case
 from farm_reports.judge.conditions import unsteady
 from farm_reports.judge.confirmed import deciding, said
-from farm_reports.judge.evidence import Key
 from farm_reports.judge.limits import Check, checks
 from farm_reports.judge.state import own_fault
 from farm_reports.results import Cell, Gate, GateCell, GateWord
@@ -28,12 +27,13 @@ ALL = "all limits"
 def gates(case: Case, cells: Sequence[Cell]) -> list[Gate]:
     """One gate a limit where something is meant to ship; one for some variant on each board where there are limits."""
     limits = [_limit(case, cells, index) for index in range(len(case.bounds))] if case.tables.ship else []
-    return [gate for gate in limits if gate.cells] + ([_some_fit(case, cells)] if case.bounds else [])
+    found = [*limits, *([_some_fit(case, cells)] if case.bounds else [])]
+    return [gate for gate in found if gate.cells]
 
 
 def _limit(case: Case, cells: Sequence[Cell], index: int) -> Gate:
     bound = case.bounds[index]
-    judged = [(cell, _check(case, cell, index)) for cell in cells if case.ships(cell.variant)]
+    judged = [(cell, _check(case, cell, index)) for cell in cells if case.ships(cell.variant) and not _kept(cell)]
     found = [_gate_cell(case, cell, check) for cell, check in judged]
     worst = max(zip(found, judged, strict=True), key=lambda pair: _badness(pair[0], pair[1][1]), default=None)
     return Gate(
@@ -48,11 +48,11 @@ def _limit(case: Case, cells: Sequence[Cell], index: int) -> Gate:
 
 
 def _check(case: Case, cell: Cell, index: int) -> Check:
-    return checks(case, case.evidence[_key(cell)], cell)[index]
+    return checks(case, case.evidence[cell.key], cell)[index]
 
 
 def _gate_cell(case: Case, cell: Cell, check: Check) -> GateCell:
-    fault = own_fault(case, case.evidence[_key(cell)]) if check.verdict == "not_measured" else None
+    fault = own_fault(case, case.evidence[cell.key]) if check.verdict == "not_measured" else None
     moving = _moving(case, cell, check)
     again = _again(case, cell, check) if moving is None else None
     return GateCell(
@@ -72,7 +72,7 @@ def _moving(case: Case, cell: Cell, check: Check) -> str | None:
     known = board is not None and board.calibration.floor is not None
     if not known or check.verdict not in {"yes", "no"} or not check.bound.metric.startswith("latency"):
         return None
-    evidence = case.evidence[_key(cell)]
+    evidence = case.evidence[cell.key]
     if check.bound.confirmed and deciding(case, evidence) is evidence.fresh:
         return next(unsteady(evidence.fresh.used), None)
     return next((finding.text for finding in cell.findings if finding.name == Name.NOT_STEADY), None)
@@ -82,7 +82,7 @@ def _again(case: Case, cell: Cell, check: Check) -> str | None:
     """What became of a gate that the first blocks left open."""
     if not check.bound.confirmed or check.value is None or cell.variant == case.baseline:
         return None
-    return said(case, case.evidence[_key(cell)], undecided=check.verdict == "undecided")
+    return said(case, case.evidence[cell.key], undecided=check.verdict == "undecided")
 
 
 def _badness(cell: GateCell, check: Check) -> tuple[int, float]:
@@ -91,7 +91,9 @@ def _badness(cell: GateCell, check: Check) -> tuple[int, float]:
 
 def _some_fit(case: Case, cells: Sequence[Cell]) -> Gate:
     boards = dict.fromkeys([*case.boards, *(cell.board for cell in cells)])
-    found = [_board_fits(case, board, [cell for cell in cells if cell.board == board]) for board in boards]
+    here = {board: [cell for cell in cells if cell.board == board] for board in boards}
+    told = ((_board_fits(case, board, found), any(map(_kept, found))) for board, found in here.items())
+    found = [cell for cell, kept in told if cell.verdict == "passed" or not kept]
     return Gate(
         kind="some_fit",
         metric=ALL,
@@ -100,6 +102,11 @@ def _some_fit(case: Case, cells: Sequence[Cell]) -> Gate:
         worst=max(found, key=lambda cell: SEVERITY.index(cell.verdict), default=None),
         cells=found,
     )
+
+
+def _kept(cell: Cell) -> bool:
+    """Whether nobody asked for it again: it is what it was."""
+    return (cell.reason or "").startswith(UNCHANGED)
 
 
 def _board_fits(case: Case, board: str, cells: Sequence[Cell]) -> GateCell:
@@ -115,7 +122,7 @@ def _board_fits(case: Case, board: str, cells: Sequence[Cell]) -> GateCell:
 
 def _misfit(case: Case, cell: Cell) -> GateWord:
     """What a cell that does not fit leaves open: a variant that cannot run fits as little as one outside a limit."""
-    if own_fault(case, case.evidence[_key(cell)]) is not None:
+    if own_fault(case, case.evidence[cell.key]) is not None:
         return "failed"
     if cell.state == "screened_out" and cell.fit.verdict != "no":
         return "inconclusive"  # it left for a faster one that seemed to fit
@@ -126,10 +133,6 @@ def _some(words: Sequence[GateWord]) -> GateWord:
     """One that fits is enough; it takes all to fail."""
     order: Sequence[GateWord] = ("passed", "not_measured", "inconclusive", "failed")
     return next((word for word in order if word in words), "not_measured")
-
-
-def _key(cell: Cell) -> Key:
-    return cell.board, cell.variant, cell.point_key
 
 
 def bound_of(case: Case, gate: Gate) -> Bound | None:

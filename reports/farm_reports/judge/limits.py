@@ -19,7 +19,7 @@ from farm_reports.stats.compare import change
 from farm_reports.stats.power import MIN_BLOCKS
 from farm_reports.verdict import inside
 
-HAIR = 1e-9  # of a point: sums of decimals are not exact
+HAIR = 1e-9  # of a point or of a share: sums of decimals are not exact
 ORDER: tuple[FitWord, ...] = ("no", "not_measured", "undecided")
 
 
@@ -113,9 +113,11 @@ def _relative(case: Case, evidence: Evidence, bound: Bound) -> Check:
         return Check(bound, "yes" if bound.value >= 0 else "no", 0.0)
     if bound.confirmed and owed(case, evidence):
         return Check(bound, "not_measured", reason="its confirmation is not complete")
-    differences = ratios(case, evidence) if bound.confirmed else _differences(case, evidence, bound.metric)
-    if differences is None:
-        return Check(bound, "not_measured", reason="too few iterations in a launch")
+    differences = (
+        ratios(case, evidence) if bound.confirmed else paired(evidence, case.reference(evidence), bound.metric)
+    )
+    if isinstance(differences, str):
+        return Check(bound, "not_measured", reason=differences)
     if differences.size < MIN_BLOCKS:
         return Check(bound, "not_measured", reason=f"{differences.size} valid pairs, {MIN_BLOCKS} are needed")
     board, variant, _ = evidence.key
@@ -126,13 +128,13 @@ def _relative(case: Case, evidence: Evidence, bound: Bound) -> Check:
     return Check(bound, inside(low, high, bound.value), value, low, high)
 
 
-def _differences(case: Case, evidence: Evidence, metric: str) -> Floats | None:
-    reference = case.reference(evidence)
+def paired(evidence: Evidence, reference: Evidence | None, metric: str) -> Floats | str:
+    """Differences of the logs of a metric other than the median in the blocks that both have; or why there are none."""
     if metric == "energy" and reference is not None and not alike(evidence, reference):
         reference = None
     arms = [_logs(arm, metric) if arm else {} for arm in (evidence, reference)]
     one, other = arms
-    return None if one is None or other is None else pairs(one, other)
+    return "too few iterations in a launch" if one is None or other is None else pairs(one, other)
 
 
 def _logs(evidence: Evidence, metric: str) -> dict[int, float] | None:

@@ -10,11 +10,13 @@ import numpy as np
 
 from farm_reports.judge.case import Case
 from farm_reports.judge.confirmed import ratios
-from farm_reports.judge.evidence import Evidence, Floats
+from farm_reports.judge.evidence import Evidence, Floats, pairs
 from farm_reports.judge.limits import Check, checks
+from farm_reports.parts import Value
 from farm_reports.results import Cell, Nearest, RuledOut, Ship
-from farm_reports.stats.compare import interval, probability_best
+from farm_reports.stats.compare import change, interval, probability_best
 from farm_reports.stats.power import BIAS
+from farm_reports.stats.tails import FEW
 from farm_reports.words import listed, span
 
 TIED = 0.05  # share of the draws from which on a variant may be the fastest
@@ -56,12 +58,13 @@ def _board(case: Case, board: str, cells: Sequence[Cell]) -> Ship:
         point_key=winner.cell.point_key,
         probability_best=shares[0],
         tied=tied,
+        apart=_apart(case, winner, tied[0]) if tied else None,
         ruled_out=_ruled(entries, winner),
     )
 
 
 def _entry(case: Case, cell: Cell) -> Entry:
-    evidence = case.evidence[cell.board, cell.variant, cell.point_key]
+    evidence = case.evidence[cell.key]
     log, error = _latency(case, evidence)
     return Entry(cell, log, error, tuple(checks(case, evidence, cell)))
 
@@ -93,6 +96,18 @@ def _shares(case: Case, fitting: Sequence[Entry]) -> list[float]:
     logs, errors = [entry.log for entry in fitting], [entry.error for entry in fitting]
     floor = case.bias_floor(fitting[0].cell.board)
     return probability_best(logs, errors, case.tables.seed, BIAS if floor is None else floor)
+
+
+def _apart(case: Case, winner: Entry, rival: str) -> Value | None:
+    """The change from the rival to the winner, at the winner's point."""
+    board, variant, point = winner.cell.board, winner.cell.variant, winner.cell.point_key
+    arms = (case.evidence[board, variant, point], case.evidence.get((board, rival, point)))
+    differences = pairs(arms[0].logs(), arms[1].logs()) if arms[1] is not None else None
+    if differences is None or differences.size < FEW:
+        return None
+    found = change(differences, floor=case.bias_floor(board))
+    value, low, high = (math.expm1(log) for log in (found.estimate, found.low, found.high))
+    return Value(value=value, low=low, high=high)
 
 
 def _nearest(entries: Sequence[Entry]) -> Nearest | None:

@@ -22,7 +22,7 @@ def sights(case: Case, cells: Iterable[Cell]) -> dict[str, Sight]:
     had: dict[str, dict[Key, float]] = defaultdict(dict)
     for cell in cells:
         if _called(cell):
-            key = cell.board, cell.variant, cell.point_key
+            key = cell.key
             had[cell.board][key] = _had(case, key)
     promises = {name: board.promise for name, board in case.boards.items()}
     return {

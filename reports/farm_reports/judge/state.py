@@ -9,6 +9,7 @@ from farm_reports.results import CellState
 from farm_reports.stats.power import MIN_BLOCKS
 
 NOT_YET = "not yet"
+STOOD_STILL = "its launches read a median of 0 ns: the board's clock stood still"
 
 
 def state(case: Case, evidence: Evidence) -> tuple[CellState, str | None]:
@@ -74,6 +75,8 @@ def _unfinished(case: Case, evidence: Evidence) -> tuple[CellState, str | None] 
         return "not_run", NOT_YET
     if evidence.valid or evidence.rejected:
         return None
+    if any(launch.state == "done" and launch.p50_ns == 0 for launch in evidence.launches):
+        return "not_run", STOOD_STILL
     lost = [launch.outcome for launch in evidence.launches if launch.state == "lost" and launch.outcome]
     return "not_run", f"no launch was measured: {lost[-1]}" if lost else "no launch was measured"
 

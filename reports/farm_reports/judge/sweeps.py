@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from farm_reports.judge.case import Case
 from farm_reports.judge.evidence import Evidence, Key, unpinned
+from farm_reports.judge.heated import hottest
 from farm_reports.judge.swept import FEW, loose, mostly, references
 from farm_reports.parts import Optimum, Step, Sweep, Value
-from farm_reports.readings import PIN, Readings
+from farm_reports.readings import PIN
 from farm_reports.results import Cell
 
-TEMPERATURES = ("temp_mc_launch", "temp_mc_start", "temp_mc_end")
-NO_TEMPERATURE = "nobody saw the temperature"
 ONE = "one clock was measured"
 EARLY = "the run is not complete"
 
@@ -28,7 +27,7 @@ def _grouped(case: Case, cells: Sequence[Cell]) -> list[list[Cell]]:
     groups: dict[Key, list[Cell]] = {}
     for cell in cells:
         if cell.board in at or cell.board in case.tables.unswept:
-            groups.setdefault(unpinned((cell.board, cell.variant, cell.point_key)), []).append(cell)
+            groups.setdefault(unpinned(cell.key), []).append(cell)
     return list(groups.values())
 
 
@@ -81,7 +80,7 @@ def _step(case: Case, cell: Cell) -> Step:
         state=cell.state,
         latency_p50_ms=_bare(cell.latency_ms.p50),
         energy_mj=cell.energy_mj,
-        temp_max_c=_hottest(evidence),
+        temp_max_c=hottest(evidence.used),
         throttle=cell.throttle,
         held=why is None,
         held_reason=why,
@@ -89,17 +88,11 @@ def _step(case: Case, cell: Cell) -> Step:
 
 
 def _evidence(case: Case, cell: Cell) -> Evidence:
-    return case.evidence[cell.board, cell.variant, cell.point_key]
+    return case.evidence[cell.key]
 
 
 def _bare(value: Value) -> Value:
     return Value(value=value.value, low=value.low, high=value.high, reason=value.reason)
-
-
-def _hottest(evidence: Evidence) -> Value:
-    said = [Readings(launch.facts, launch.point) for launch in evidence.used]
-    seen = [mc for one in said for name in TEMPERATURES if (mc := one.number(name)) is not None]
-    return Value(value=max(seen) / 1000) if seen else Value(value=None, reason=NO_TEMPERATURE)
 
 
 def _least(steps: Sequence[Step], figure: Callable[[Step], Value], reason: str | None) -> Optimum:

@@ -14,9 +14,10 @@ NAMED = 6
 
 
 def statements(boards: Sequence[Board]) -> Iterator[str]:
-    """One sentence for each calibrated board, one for each reason why others are not."""
+    """One sentence for the calibrated boards with the same figures, one for each reason why others are not."""
     own = [board for board in boards if floor(board) is not None]
-    yield from (_own(board) for board in own[:NAMED])
+    alike = grouped((_figures(board.calibration), board.name) for board in own[:NAMED] if board.calibration)
+    yield from (f"{listed(names)}: calibrated. {text}" for text, names in alike.items())
     if len(own) > NAMED:
         yield _others(own[NAMED:])
     for reason, names in grouped((_reason(board), board.name) for board in boards if floor(board) is None).items():
@@ -30,11 +31,6 @@ def statements(boards: Sequence[Board]) -> Iterator[str]:
 def floor(board: Board) -> float | None:
     """The board's own, None where the default holds."""
     return board.calibration.floor if board.calibration else None
-
-
-def _own(board: Board) -> str:
-    known = board.calibration
-    return f"{board.name}: calibrated. {_figures(known)}" if known else ""
 
 
 def _figures(known: Calibrated) -> str:

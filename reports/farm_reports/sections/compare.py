@@ -16,8 +16,9 @@ from farm_reports.results import Cell
 from farm_reports.sections import power
 from farm_reports.sections.fleet import Pool, pooled
 from farm_reports.sections.matrix import comparison_word, describe, interval_name, missed
+from farm_reports.sections.verdict import names
 from farm_reports.sections.view import Row, Section, View, provisional, shows
-from farm_reports.sections.words import GLYPHS, spoken
+from farm_reports.sections.words import GLYPHS, spoken, unbroken
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Comparison:
 
 
 def compare(view: View) -> Section | None:
-    if not view.charted:
+    """None for a single variant: what to ship shows all of its figures."""
+    if not view.charted or (view.single and not view.partial):
         return None
     body = Comparison(
         columns=tuple(Column(key, name) for key, name, _ in _columns(view)),
@@ -78,16 +80,17 @@ def _name(view: View) -> str:
     return f"Against {view.baseline}" if view.compared and len(view.baseline) < 14 else "Variants"
 
 
-def _heading(view: View) -> str:
-    where = f"on {view.rows[0].board.name}" if len(view.rows) == 1 else "board by board"
+def _heading(view: View) -> Markup:
+    where = f"on {view.charted[0].label}" if len(view.judged) == 1 else "board by board"
     start = "Provisional figures" if view.partial else "Every variant"
     mode = "" if view.results.run.mode == BURST else f", {view.results.run.mode}"
-    return f"{start} {where}" + (f", against {view.baseline}" if view.compared else "") + mode
+    against = f", against {view.baseline}" if view.compared else ""
+    return unbroken(f"{start} {where}{against}{mode}", names(view.results))
 
 
 def _lede(view: View) -> str:
     if not view.compared:
-        bound = " p90, MLPerf: the 99\u00a0% upper bound that its early stopping reports." if _bounded(view) else ""
+        bound = " p90, MLPerf: the 99\u00a0% upper bound that its early stopping reports." if view.bounded else ""
         return f"Absolute figures, the fastest on top.{bound}"
     if view.partial:
         return "From the launches committed so far; ranges of blocks until there are six, then 95\u00a0% intervals."
@@ -161,10 +164,10 @@ def _entry(view: View, cell: Cell, chart: Markup | None) -> Entry:
 def _pill_word(view: View, cell: Cell) -> str:
     if cell.state != "measured" and not provisional(cell):
         return spoken(cell.state)
-    if cell.variant == view.baseline:
-        return "baseline"
     if not view.compared:
         return "measured"
+    if cell.variant == view.baseline:
+        return "baseline"
     return comparison_word(view, cell) or "provisional"
 
 
@@ -182,6 +185,8 @@ def _interval(cell: Cell) -> str:
     if versus is None or versus.low is None or versus.high is None:
         return ""
     span = figures.speeds(versus.low, versus.high)
+    if versus.provisional and cell.launches.valid == 1:
+        return "1 block"
     return f"{interval_name(cell)} {span}" if versus.provisional else span
 
 
@@ -194,23 +199,22 @@ def _columns(view: View) -> list[tuple[str, str, Write]]:
         (view.partial, ("n", "Launches", lambda _view, cell: f"{cell.launches.valid}")),
         (True, ("p50", "p50", lambda view, cell: _latency(view, cell.latency_ms.p50))),
         (
-            _bounded(view),
+            view.bounded,
             ("p90", "p90, MLPerf", lambda view, cell: _written(view, cell.latency_ms.p90.upper)),
         ),
-        (True, ("p99", "p99", lambda view, cell: _latency(view, cell.latency_ms.p99))),
+        (
+            any(cell.latency_ms.p99.value is not None for cell in cells),
+            ("p99", "p99", lambda view, cell: _latency(view, cell.latency_ms.p99)),
+        ),
         (
             any(cell.peak_rss_bytes.value is not None for cell in cells),
             ("mem", "Peak memory", lambda _view, cell: _memory(cell.peak_rss_bytes.value)),
         ),
-        (power.told(view), ("energy", "Energy", lambda _view, cell: power.write(cell.energy_mj))),
+        (view.powered, ("energy", "Energy", lambda _view, cell: power.write(cell.energy_mj))),
         (any(view.sizes.values()), ("size", "Size", lambda view, cell: _memory(view.sizes.get(cell.variant)))),
         (view.scored, ("acc", view.accuracy_name, lambda _view, cell: figures.accuracy(cell.accuracy) or figures.DASH)),
     ]
     return [column for there, column in found if there]
-
-
-def _bounded(view: View) -> bool:
-    return any(cell.latency_ms.p90.upper is not None for cell in view.results.cells)
 
 
 def _latency(view: View, value: Value) -> str:

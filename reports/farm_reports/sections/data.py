@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from farm_reports.meanings import BURST
-from farm_reports.results import Cell
+from farm_reports.past import LAST_NIGHT, LAST_NIGHT_OF
+from farm_reports.results import Cell, Results
 from farm_reports.sections.view import MANY_CELLS, Section, View
 from farm_reports.tables import STOCK
 
@@ -53,7 +54,7 @@ def data(view: View) -> Section:
     body = Data(
         files=FILES,
         command=_command(view),
-        redraw=f"farm report {results.run.id}",
+        redraw=_redraw(results),
         seed=results.run.seed,
         schema=results.schema_,
         agents=tuple(sorted({board.agent for board in results.boards if board.agent})),
@@ -65,13 +66,34 @@ def data(view: View) -> Section:
     )
 
 
+def _redraw(results: Results) -> str:
+    run, past = results.run, results.past
+    return f"farm report {run.id}" if past is None or past.within else f"farm compare {run.against} {run.id}"
+
+
 def _command(view: View) -> str:
     run = view.results.run
-    boards = ",".join(board.name for board in view.results.boards)
+    boards = ",".join(view.excerpt.of or (board.name for board in view.results.boards))
     where = "" if boards == "local" else f" --inventory FILE --boards '{boards}'"
     named = f"--preset {run.preset} --baseline {run.baseline} --seed {run.seed}"
     mode = "" if run.mode == BURST else f" --mode {run.mode}"
-    return f"farm run --variants DIR {named}{mode}{_threads(view)}{_clocks(view)}{_limited(view)}{where}"
+    profiled = " --profile" if view.results.profiles else ""
+    return f"farm run --variants DIR {named}{mode}{_threads(view)}{_clocks(view)}{_limited(view)}{profiled}{_against(view)}{where}"
+
+
+def _against(view: View) -> str:
+    """The past whose files ran again, and every budget, wherever it was written."""
+    past = view.results.past
+    if past is None or not past.within:
+        return ""
+    budgets = "".join(f" --budget {metric}={each.bound}" for metric, each in past.budgets.items())
+    return f" --against {_past(past.id, past.name or '')}{budgets}"
+
+
+def _past(run: str, name: str) -> str:
+    if name.startswith(LAST_NIGHT_OF):
+        return f"last-good:{name.removeprefix(LAST_NIGHT_OF)}"
+    return "last-good" if name == LAST_NIGHT else run
 
 
 def _threads(view: View) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
@@ -15,6 +16,9 @@ from farm_reports.sections.words import counted
 
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 LEAST = 8
+NS_PER_MS = 1e6
+PASTS = {"regressed": "bad", "improved": "good", "inconclusive": "warn"}  # the past is drawn beside what changed
+ROWS = 24
 
 
 @dataclass(frozen=True)
@@ -30,28 +34,39 @@ class Distributions:
 
 
 def distributions(view: View) -> Section | None:
-    charts = [chart for row in view.charted if (chart := _board(view, row))]
+    charts = _across(view) if view.single else [chart for row in view.charted if (chart := _board(view, row))]
     if not charts:
         return None
     lede = (
-        "All iterations of the valid launches, on a logarithmic axis. Ring: median; bar: middle half; line: p5 to p95; "
-        "tick: p99. Shapes show, launches judge: no verdict is taken from these."
+        "All iterations, on a logarithmic axis. Ring: median; bar: middle half; line: p5 to p95; tick: p99. "
+        "Verdicts come from launches, not from these."
     )
+    drawn = any(_word(view, cell) for row in view.charted for cell in view.of_row(row))
+    lede += " Dashed: the past, where something changed." if drawn else ""
     return Section("distributions", "Distributions", "Latency distributions", lede, Distributions(tuple(charts)))
+
+
+def _across(view: View) -> list[BoardChart]:
+    """Of a single variant all boards in one drawing."""
+    rows = [(row, shape) for row in view.judged for cell in view.of_row(row) if (shape := _shape(view, cell))]
+    shapes = [replace(shape, variant=row.label, note="", strong=False) for row, shape in rows]
+    return [_chart(view, shapes[:ROWS], view.variants[0].name, "")] if shapes else []
 
 
 def _board(view: View, row: Row) -> BoardChart | None:
     shapes = [shape for cell in view.of_row(row) if (shape := _shape(view, cell))]
-    if not shapes:
-        return None
-    shapes.sort(key=lambda shape: shape.median)
+    return _chart(view, shapes, row.label, row.board.model or "") if shapes else None
+
+
+def _chart(view: View, found: Sequence[violins.Shape], label: str, model: str) -> BoardChart:
+    shapes = sorted(found, key=lambda shape: shape.median)
     fastest, slowest = shapes[0], shapes[-1]
-    finding = f"Latency on {row.label}: {fastest.variant} is the fastest with a median of {fastest.label}"
+    finding = f"Latency {'of' if view.single else 'on'} {label}: {fastest.variant} is the fastest with a median of {fastest.label}"
     finding += f", {slowest.variant} the slowest with {slowest.label}" if len(shapes) > 1 else ""
     drawings = tuple(
         violins.violins(shapes, view.clock.unit, finding, layout) for layout in (violins.WIDE, violins.NARROW)
     )
-    return BoardChart(row.label, row.board.model or "", drawings)
+    return BoardChart(label, model, drawings)
 
 
 def _shape(view: View, cell: Cell) -> violins.Shape | None:
@@ -64,6 +79,7 @@ def _shape(view: View, cell: Cell) -> violins.Shape | None:
     p5, q25, q75, p95 = (float(value) for value in np.quantile(scaled, QUANTILES))
     p99 = cell.latency_ms.p99.value
     grid, heights = violins.density(scaled)
+    word = _word(view, cell)
     return violins.Shape(
         variant=cell.variant,
         median=median * view.clock.per_ms,
@@ -75,9 +91,24 @@ def _shape(view: View, cell: Cell) -> violins.Shape | None:
         label=view.clock.write(median),
         note=_note(view, cell),
         finding=_finding(view, cell, (p5, q25, q75, p95), len(pooled)),
-        colour="mute" if cell.fit.verdict == "no" else "accent",
+        colour=PASTS.get(word, "mute" if cell.fit.verdict == "no" else "accent"),
         strong=view.shipped(cell),
+        past=_outline(view, cell) if word else None,
+        word=word,
     )
+
+
+def _word(view: View, cell: Cell) -> str:
+    """What became of it since the past, where it changed and the iterations of both are there; else empty."""
+    pooled = view.beside.past.get(cell.key)
+    word = cell.versus_past.verdict if cell.versus_past else ""
+    known = pooled is not None and len(pooled) >= LEAST and pooled.min() > 0
+    return word if known and word in PASTS else ""
+
+
+def _outline(view: View, cell: Cell) -> tuple[violins.Floats, violins.Floats]:
+    past = np.asarray(view.beside.past[cell.key], dtype=np.float64)
+    return violins.density(past / NS_PER_MS * view.clock.per_ms)
 
 
 def _note(view: View, cell: Cell) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from farm_reports import promised
 from farm_reports.figures import share
 from farm_reports.results import Results, Run
-from farm_reports.sections.words import counted, listed
+from farm_reports.sections.words import listed
 
 NAMED = 6
 
@@ -18,7 +18,7 @@ def statements(results: Results) -> Iterator[str]:
     reasons = promised.reasons(results)
     yield from reasons[:NAMED]
     if len(reasons) > NAMED:
-        yield f"{counted(len(reasons) - NAMED, 'more board')} saw less than was promised; see `sight` in results.json."
+        yield "More boards saw less than was promised; see `sight` in results.json."
     if len(results.boards) > 1:
         yield from _kept(results)
 

@@ -36,7 +36,7 @@ def _speed_layer(view: View, cell: Cell, _base: Cell | None) -> Layer | None:
     if cell.variant == view.baseline and cell.latency_ms.p50.value is not None:
         return Layer("x", f"1.00{figures.TIMES}", "baseline", 0)
     if versus is None or versus.ratio is None:
-        return None
+        return Layer("x", figures.DASH, "not compared", 0) if view.compared else None
     step = 0 if versus.provisional or versus.verdict not in {"faster", "slower"} else heat(versus.ratio)
     sub = "" if versus.low is None or versus.high is None else figures.speeds(versus.low, versus.high)
     return Layer("x", figures.speed(versus.ratio), sub, step)
@@ -57,13 +57,18 @@ def _value_layer(key: str, get: Callable[[Cell], Value], write: Callable[[View, 
     def layer(view: View, cell: Cell, base: Cell | None) -> Layer | None:
         value = get(cell)
         if value.value is None:
-            return Layer(key, figures.DASH, (value.reason or "not measured")[:40], 0)
+            return Layer(key, figures.DASH, _short(value.reason), 0)
         reference = get(base).value if base else None
         step = heat(value.value / reference) if reference and view.compared else 0
         main, sub = write(view, value)
         return Layer(key, main, sub, step)
 
     return layer
+
+
+def _short(reason: str | None) -> str:
+    """What fits a tile; the section on trust has the whole reason."""
+    return "too few" if (reason or "").startswith("n_eff") else "not measured"
 
 
 def _write_latency(view: View, value: Value) -> tuple[str, str]:
@@ -81,7 +86,8 @@ def _energy_layer(view: View, cell: Cell, base: Cell | None) -> Layer:
     value, reference = cell.energy_mj.value, base.energy_mj.value if base else None
     sensors = {(one.energy.scope, one.energy.source) if one.energy else None for one in (cell, base) if one}
     step = heat(value / reference) if value and reference and len(sensors) == 1 and view.compared else 0
-    return Layer("energy", power.write(cell.energy_mj), power.span(cell.energy_mj)[:40], step)
+    sub = power.span(cell.energy_mj) if value is not None else _short(cell.energy_mj.reason)
+    return Layer("energy", power.write(cell.energy_mj), sub, step)
 
 
 def _size_layer(view: View, cell: Cell, base: Cell | None) -> Layer:
@@ -95,7 +101,7 @@ def _size_layer(view: View, cell: Cell, base: Cell | None) -> Layer:
 def _score_layer(_view: View, cell: Cell, base: Cell | None) -> Layer:
     score = figures.accuracy(cell.accuracy)
     if score is None:
-        return Layer("acc", figures.DASH, (cell.accuracy.reason or "not scored")[:40], 0)
+        return Layer("acc", figures.DASH, "not scored", 0)
     delta = cell.accuracy.delta_pt
     is_base = base is not None and cell.variant == base.variant
     sub = "baseline" if is_base else "" if delta is None else figures.points(delta)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from farm_reports import figures
+from farm_reports.past import VersusPast
 from farm_reports.results import Cell
 from farm_reports.sections import power
 from farm_reports.sections.layers import LAYERS, STEPS, Layer
+from farm_reports.sections.middles import middles
 from farm_reports.sections.view import MANY_BOARDS, MANY_CELLS, Row, Section, View, provisional, shows
-from farm_reports.sections.words import GLYPHS, bound, counted, grouped, spoken
+from farm_reports.sections.words import GLYPHS, bound, counted, spoken
+
+RINGS = {"regressed": "\u25b2", "improved": "\u25bc"}
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,24 @@ class Tile:
 
 @dataclass(frozen=True)
 class Line:
+    """A row. `page`: the address of its board's own page, where there is one beside this page."""
+
     label: str
     model: str
     tiles: tuple[Tile, ...]
+    page: str = ""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Boards of one model under its name; without a name where boards are few."""
+    """Boards of one model under its name; without a name where boards are few.
+
+    `middle`: the tiles of the boards in the middle, one a variant; empty for one board alone.
+    """
 
     name: str
     lines: tuple[Line, ...]
+    middle: tuple[Tile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,13 +77,15 @@ class Matrix:
     groups: tuple[Group, ...]
     dense: bool
     compared: bool
+    shipped: bool
     legend: tuple[str, ...]
+    rings: tuple[str, ...]
     steps: tuple[int, ...] = tuple(STEPS)
 
 
 def matrix(view: View) -> Section | None:
-    """Left out for a single row: the comparison below shows the same cells with all metrics side by side."""
-    if len(view.rows) < 2 or not any(True for _ in view.measured()):
+    """Left out for a single row or column: another section shows the same cells with all metrics side by side."""
+    if len(view.judged) < 2 or view.single or not any(True for _ in view.measured()):
         return None
     dense = len(view.results.cells) > MANY_CELLS
     metrics = _metrics(view)[: 1 if dense else None]
@@ -83,7 +96,9 @@ def matrix(view: View) -> Section | None:
         groups=_groups(view, metrics, dense=dense),
         dense=dense,
         compared=view.compared and not view.partial,
+        shipped=any(view.shipped(cell) for cell in view.results.cells),
         legend=_legend(view),
+        rings=tuple(word for word in RINGS if any(ringed(cell) == word for cell in view.measured())),
     )
     return Section("matrix", "Matrix", "Every variant on every board", _lede(view, dense=dense), body)
 
@@ -106,7 +121,7 @@ def _metrics(view: View) -> tuple[Metric, ...]:
         (True, Metric("p50", "p50")),
         (any(cell.latency_ms.p99.value is not None for cell in cells), Metric("p99", "p99")),
         (any(cell.peak_rss_bytes.value is not None for cell in cells), Metric("mem", "Peak memory")),
-        (power.told(view), Metric("energy", "Energy")),
+        (view.powered, Metric("energy", "Energy")),
         (any(size is not None for size in view.sizes.values()), Metric("size", "Size")),
         (view.scored, Metric("acc", view.accuracy_name)),
     ]
@@ -115,9 +130,20 @@ def _metrics(view: View) -> tuple[Metric, ...]:
 
 def _groups(view: View, metrics: tuple[Metric, ...], *, dense: bool) -> tuple[Group, ...]:
     """Boards of one scope of energy together, so that no two scopes stand below each other unsaid."""
-    lines = [(_group(view, row), _line(view, row, metrics, dense=dense)) for row in view.rows]
-    names = grouped((name, "") for name, _ in lines)
-    return tuple(Group(name, tuple(line for own, line in lines if own == name)) for name in names)
+    rows: dict[str, list[Row]] = {}
+    for row in view.judged:
+        rows.setdefault(_group(view, row), []).append(row)
+    return tuple(_named(view, name, found, metrics, dense=dense) for name, found in rows.items())
+
+
+def _named(view: View, name: str, rows: list[Row], metrics: tuple[Metric, ...], *, dense: bool) -> Group:
+    lines = tuple(_line(view, row, metrics, dense=dense) for row in rows)
+    places = middles(view, rows) if dense and name else ()
+    pairs = zip(places, view.variants, strict=bool(places))
+    middle = (
+        _empty(name, each.name) if at is None else lines[at].tiles[index] for index, (at, each) in enumerate(pairs)
+    )
+    return Group(name, lines, tuple(middle))
 
 
 def _group(view: View, row: Row) -> str:
@@ -131,7 +157,7 @@ def _line(view: View, row: Row, metrics: tuple[Metric, ...], *, dense: bool) -> 
     for variant in view.variants:
         cell = view.cells.get((row.board.name, variant.name, row.point_key))
         tiles.append(_tile(view, cell, base, metrics, dense=dense) if cell else _empty(row.board.name, variant.name))
-    return Line(row.label, row.board.model or "", tuple(tiles))
+    return Line(row.label, row.board.model or "", tuple(tiles), view.page_of(row.board))
 
 
 def _empty(board: str, variant: str) -> Tile:
@@ -145,7 +171,7 @@ def _tile(view: View, cell: Cell, base: Cell | None, metrics: tuple[Metric, ...]
     return Tile(
         board=cell.board,
         variant=cell.variant,
-        kind=_kind(cell, layers),
+        kind=" ".join(filter(None, (_kind(cell, layers), ringed(cell) if layers else ""))),
         word=spoken(word if layers else cell.state),
         glyph=GLYPHS.get(word, "") if layers else "",
         title=describe(view, cell),
@@ -159,6 +185,12 @@ def _kind(cell: Cell, layers: tuple[Layer, ...]) -> str:
     if cell.state == "screened_out":
         return "screened"
     return "" if layers else f"hatch {cell.state}"
+
+
+def ringed(cell: Cell) -> str:
+    """What became of it since the earlier run, where that is drawn as a ring."""
+    versus = cell.versus_past
+    return versus.verdict if versus is not None and versus.verdict in RINGS else ""
 
 
 def comparison_word(view: View, cell: Cell) -> str:
@@ -180,17 +212,23 @@ def missed(cell: Cell) -> str:
 
 def describe(view: View, cell: Cell) -> str:
     """The tooltip: who, what against the baseline, which limits, on how much work."""
-    state = "provisional" if provisional(cell) else spoken(cell.state)
-    parts = [f"{cell.variant} on {cell.board}: {state}{': ' + cell.reason if cell.reason else ''}"]
+    state = "provisional" if provisional(cell) else spoken(cell.state) if cell.state != "measured" else ""
+    parts = [": ".join(filter(None, (f"{cell.variant} on {cell.board}", state, cell.reason)))]
     versus = cell.versus_baseline
     if versus is not None and versus.ratio is not None and cell.variant != view.baseline:
         parts.append(
             f"{figures.speed(versus.ratio)} the speed of {view.baseline} ({_basis(cell)}), {_said(view, cell)}"
         )
+    if cell.versus_past is not None and ringed(cell):
+        parts.append(_since(cell.versus_past))
     parts += [hit.text or f"misses {hit.metric} {bound(hit.limit)}" for hit in cell.fit.by if cell.fit.verdict == "no"]
     if cell.launches.valid:
         parts.append(f"{counted(cell.launches.valid, 'launch', 'launches')}, {counted(cell.iterations, 'iteration')}")
     return "\n".join(parts)
+
+
+def _since(versus: VersusPast) -> str:
+    return f"{figures.percent((versus.ratio or 1.0) - 1)} since the past: {RINGS[versus.verdict]} {versus.verdict}"
 
 
 def _said(view: View, cell: Cell) -> str:

@@ -19,18 +19,9 @@ MEANING = (
 CLASSES = {"A": "a counter or a bench instrument", "B": "a sensor on the board", "C": "a plug"}
 
 
-def told(view: View) -> bool:
-    return any(cell.energy_mj.value is not None for cell in view.measured())
-
-
-def scopes(view: View) -> set[str]:
-    """Of the cells that have an energy: those of two scopes stand in no table together."""
-    return {cell.energy.scope for cell in view.measured() if cell.energy}
-
-
 def scope_of(view: View, row: Row) -> str:
     """In words, where the run has several; empty for a row without an energy."""
-    several = len(scopes(view)) > 1
+    several = len(view.scopes) > 1
     found = (cell.energy.scope for cell in view.of_row(row) if cell.energy)
     return next((f"energy {SCOPES[scope]}" for scope in found), "no energy") if several else ""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from farm_reports import figures
 from farm_reports.findings import DO, TEXTS, Name
-from farm_reports.meanings import CELL, COMPARED, FLEET, RUN, TERMS
+from farm_reports.meanings import CELL, COMPARED, FLEET, PAST, PROFILED, RUN, SINCE, TERMS
 from farm_reports.sections.fleet import pooled
 from farm_reports.sections.view import Section, View
 from farm_reports.sections.words import anchor, spoken
@@ -44,7 +44,10 @@ def reading(view: View) -> Section:
 def _groups(view: View) -> Iterator[tuple[str, Meanings]]:
     yield "Terms", _written(TERMS if view.compared else {"launch": TERMS["launch"]})
     yield "Over all boards", _written(FLEET if pooled(view) else {})
+    profiled = view.results.why is not None and view.results.why.operators is not None
+    yield "Where the time goes", _written(PROFILED if profiled else {})
     yield "Against the baseline", _written(COMPARED if view.compared else {})
+    yield "Against the past", _written({**PAST, **SINCE} if view.results.past else {})
     word = "" if view.partial else view.results.verdict
     yield "This run", _written({word: RUN[word]} if word in RUN else {})
     seen = {cell.state for cell in view.results.cells} - {"measured"}

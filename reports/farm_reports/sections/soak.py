@@ -1,4 +1,4 @@
-"""What lasts: the speed that each variant keeps on each board while it heats it, and when that takes clock away."""
+"""The table of what lasts: the speed that each variant keeps on each board while it heats it, and since when it does not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from farm_reports import figures
 from farm_reports.meanings import SOAK
 from farm_reports.parts import Soak, ToThrottle, Value
 from farm_reports.results import Cell
-from farm_reports.sections.view import Row, Section, View
+from farm_reports.sections.view import Row, View
 from farm_reports.sections.words import counted, grouped, listed
 
 MOST = 12  # boards
@@ -49,18 +49,17 @@ class Lasting:
     meaning: str
 
 
-def soak(view: View) -> Section | None:
+def lasting(view: View) -> Lasting | None:
     """None where no launch soaked."""
     found = tuple(_tables(view))
     if not found:
         return None
-    body = Lasting(
+    return Lasting(
         columns=(f"Cool, {view.clock.unit}", f"Warm, {view.clock.unit}", "Speed kept"),
         tables=found[:MOST],
         left_out=f"{counted(len(found) - MOST, 'more board')}: in results.json." if len(found) > MOST else "",
         meaning=SOAK,
     )
-    return Section("soak", "What lasts", "What lasts", _lede(view), body)
 
 
 def time(told: ToThrottle) -> Figure:
@@ -98,12 +97,12 @@ def _range(told: Soak) -> str:
     kept = told.speed_kept
     if kept.value is None or kept.low is None or kept.high is None or kept.after_s is None:
         return kept.reason or ""
-    span = f"{kept.low * 100:.1f}{figures.DASH}{kept.high * 100:.1f}{figures.GAP}%"
+    span = figures.shares(kept.low, kept.high)
     beside = f"; other work ran beside {told.disturbed} of {told.launches}" if told.disturbed else ""
     return f"{span} after {figures.duration(kept.after_s)}{beside}"
 
 
-def _lede(view: View) -> str:
+def sentence(view: View) -> str:
     """Those that were never seen cool, and the one that keeps least."""
     soaked = [(cell, cell.soak) for cell in view.results.cells if cell.soak is not None]
     hot = grouped((told.speed_kept.reason or "", _named(view, cell)) for cell, told in soaked if _hot(told))

@@ -20,6 +20,7 @@ EXACT_DB = 100.0
 LAYOUTS = {
     1: ("one", (tradeoff.WIDE, tradeoff.NARROW)),
     2: ("two", (tradeoff.MEDIUM, tradeoff.NARROW)),
+    3: ("three", (tradeoff.THIRD, tradeoff.NARROW)),
 }
 
 
@@ -58,9 +59,18 @@ def tradeoffs(view: View) -> Section | None:
 
 
 def _lede(view: View) -> str:
-    limit = _limit_text(view)
-    line = f" The dashed line is the accuracy limit, {bound(limit)}." if limit else ""
-    return f"Up and left is better. Blue is the front of the best, the ring is the variant to ship.{line}"
+    limit, axis = _limit_text(view), _axis(view)
+    inside = " of those inside all limits" if view.limited else ""
+    ring = (
+        ", the ring is the variant to ship" if any(ship.variant for ship in view.results.ship) and view.compared else ""
+    )
+    line = f" The dashed line is the accuracy limit, {bound(limit)}." if limit and axis and axis.score == "top1" else ""
+    area = (
+        " Areas tell the energy of an inference, where a sensor read it."
+        if any(_most(view, row) for row in view.charted)
+        else ""
+    )
+    return f"Up and left is better. Blue is the front of the best{inside}{ring}.{line}{area}"
 
 
 def _axis(view: View) -> Axis | None:
@@ -87,13 +97,21 @@ def _board(view: View, row: Row, axis: Axis, frames: Sequence[tradeoff.Frame]) -
     cells = [cell for cell in view.of_row(row) if shows(cell) and _score(cell, axis) is not None]
     if len(cells) < 2:
         return None
-    bubbles = [_bubble(view, cell, axis) for cell in cells]
+    bubbles = [_bubble(view, cell, axis, _most(view, row)) for cell in cells]
     scope = tradeoff.Scope(view.clock.unit, axis.mark, _limit(view, row, axis), _finding(row, cells, view))
     drawings = tuple(tradeoff.tradeoff(bubbles, scope, frame) for frame in frames)
     return BoardChart(row.label, drawings)
 
 
-def _bubble(view: View, cell: Cell, axis: Axis) -> tradeoff.Bubble:
+def _most(view: View, row: Row) -> float | None:
+    """The most energy of an inference on a board where all were told by one kind of sensor, else None."""
+    cells = [cell for cell in view.of_row(row) if shows(cell) and cell.state == "measured"]
+    energies = [cell.energy_mj.value for cell in cells if cell.energy_mj.value and cell.energy]
+    alike = len({cell.energy.scope for cell in cells if cell.energy}) == 1
+    return max(energies) if alike and len(energies) == len(cells) else None
+
+
+def _bubble(view: View, cell: Cell, axis: Axis, most: float | None) -> tradeoff.Bubble:
     score = figures.accuracy(cell.accuracy) or figures.DASH
     p50 = cell.latency_ms.p50.value or 0
     return tradeoff.Bubble(
@@ -104,6 +122,7 @@ def _bubble(view: View, cell: Cell, axis: Axis) -> tradeoff.Bubble:
         shipped=view.shipped(cell),
         ruled_out=bool(missed(cell)),
         hollow=cell.state == "screened_out",
+        share=(cell.energy_mj.value or 0.0) / most if most else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -10,6 +10,7 @@ from farm_reports import bounds, figures
 from farm_reports.charts.gauge import gauge
 from farm_reports.charts.icons import badge
 from farm_reports.results import Counts, Gate, GateCell, Results
+from farm_reports.sections import budget
 from farm_reports.sections.view import Section, View, shows
 from farm_reports.sections.words import bound, counted, emphasised, grouped, listed, spoken
 
@@ -17,12 +18,14 @@ LOOKS = {
     "measured": ("Measured", "ruler", "accent"),
     "passed": ("Passed", "check", "good"),
     "failed": ("Failed", "cross", "bad"),
+    "regressed": ("Regressed", "up", "bad"),
     "inconclusive": ("Inconclusive", "question", "warn"),
     "invalid": ("Invalid", "bang", "ink2"),
     "partial": ("Partial", "clock", "ink2"),
 }
 GATE_LOOKS = {"passed": "good", "failed": "bad", "inconclusive": "warn", "not_measured": "ink2"}
 WORST_FIRST = ("failed", "not_measured", "inconclusive", "passed")
+UNFINISHED = {"not run": "not complete"}
 TILES = 8
 ALWAYS = ("faster", "slower", "same", "undecided")
 BASELINE_COUNTS = (*ALWAYS, "invalid", "failed", "not_run", "screened_out")
@@ -31,9 +34,12 @@ COUNT_COLOURS = {"faster": "accent", "slower": "slow", "undecided": "warn"}
 
 @dataclass(frozen=True)
 class Count:
+    """`minor`: no verdict of a comparison."""
+
     word: str
     number: int
     colour: str
+    minor: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Verdict:
     icon: Markup
     sentence: Markup
     counts: tuple[Count, ...]
+    counted: str
     tiles: tuple[Tile, ...]
     more_tiles: int
     troubles: tuple[Trouble, ...]
@@ -80,13 +87,24 @@ def verdict(view: View) -> Section:
         word=word,
         icon=badge(icon, colour),
         sentence=emphasised(results.sentence, names(results)),
-        counts=counts(results.counts, always=ALWAYS if view.compared else ()),
+        counts=_counted(view),
+        counted="past" if results.past else "baseline",
         tiles=tuple(_tile(view, gate) for gate in gates[:TILES]),
         more_tiles=max(len(gates) - TILES, 0),
         troubles=troubles(results) if look == "invalid" else (),
         decide=_decide(results) if look == "inconclusive" else None,
     )
     return Section("verdict", "Verdict", word, "", body)
+
+
+def _counted(view: View) -> tuple[Count, ...]:
+    """Of a run that goes on only the cells that are not through: nothing is called faster early."""
+    found = view.results.counts
+    if view.results.past:
+        return _of_past(found)
+    if view.partial:
+        return tuple(replace(one, word=UNFINISHED.get(one.word, one.word)) for one in counts(found, always=()))
+    return counts(found, always=ALWAYS if view.compared else ())
 
 
 def names(results: Results) -> list[str]:
@@ -97,7 +115,20 @@ def counts(found: Counts, always: tuple[str, ...] = ALWAYS) -> tuple[Count, ...]
     """The words of the comparison with the baseline, then what could not be compared."""
     numbers = found.model_dump()
     shown = [word for word in BASELINE_COUNTS if word in always or numbers[word]]
-    return tuple(Count(spoken(word), numbers[word], COUNT_COLOURS.get(word, "ink")) for word in shown)
+    return tuple(
+        Count(spoken(word), numbers[word], COUNT_COLOURS.get(word, "ink"), minor=bool(always) and word not in always)
+        for word in shown
+    )
+
+
+def _of_past(found: Counts) -> tuple[Count, ...]:
+    """The words of the comparison with the past, then what this run could not measure."""
+    numbers = found.model_dump()
+    shown = [*budget.COUNTS, *(word for word in ("invalid", "failed", "not_run") if numbers[word])]
+    return tuple(
+        Count(spoken(word), numbers[word], budget.COLOURS.get(word, "ink"), minor=word not in budget.COUNTS)
+        for word in shown
+    )
 
 
 def troubles(results: Results) -> tuple[Trouble, ...]:
@@ -114,10 +145,10 @@ def _mend(board: str) -> str:
 
 
 def _decide(results: Results) -> str:
+    if results.past is not None:
+        return budget.decide(results, results.past)
     undecided = sum(gate.verdict == "inconclusive" for gate in results.gates)
-    longer = {"quick": "--preset ci", "ci": "--preset standard"}.get(
-        results.run.preset, "--max-blocks with a higher number"
-    )
+    longer = {"quick": "`--preset ci`", "ci": "`--preset standard`"}.get(results.run.preset, "a higher `--max-blocks`")
     return (
         f"{counted(undecided, 'gate')} {'needs' if undecided == 1 else 'need'} a narrower interval: "
         f"run again with {longer}; more blocks narrow it."
@@ -128,9 +159,11 @@ def _tile(view: View, gate: Gate) -> Tile:
     colour = _colour(view, gate)
     name = "Some variant fits" if gate.kind == "some_fit" else figures.METRICS.get(gate.metric, gate.metric)
     line = _some_fit(gate) if gate.kind == "some_fit" else _line(gate)
-    worst = _worst(view, gate)
+    if gate.kind == "budget":
+        name, line = f"{name}, {budget.name(view.results.past)}", budget.line(view.results.past, gate)
+    worst, kind = _worst(view, gate), "budget" if gate.kind == "budget" else "limit"
     used = None if gate.verdict == "not_measured" else _used(gate)
-    drawn = gauge(used, colour, f"{name}: {worst}, limit {bound(gate.bound)}") if used is not None else None
+    drawn = gauge(used, colour, f"{name}: {worst}, {kind} {bound(gate.bound)}") if used is not None else None
     return Tile(name, spoken(gate.verdict), colour, line, drawn, worst)
 
 
@@ -141,8 +174,8 @@ def _colour(view: View, gate: Gate) -> str:
 
 
 def _some_fit(gate: Gate) -> str:
-    if len(gate.cells) == 1 and gate.verdict == "passed":
-        return f"on {gate.cells[0].board}"
+    if len(gate.cells) == 1:
+        return f"{'on' if gate.verdict == 'passed' else 'none on'} {gate.cells[0].board}"
     fitting = sum(cell.verdict == "passed" for cell in gate.cells)
     return f"on {fitting} of {counted(len(gate.cells), 'board')}"
 
@@ -153,7 +186,7 @@ def _line(gate: Gate) -> str:
     total = len(gate.cells)
     by_word = {word: sum(cell.verdict == word for cell in gate.cells) for word in WORST_FIRST}
     phrases = {
-        "failed": f"{by_word['failed']} of {total} outside {limit}",
+        "failed": f"{by_word['failed']} of {total} outside {limit}" if total > 1 else f"outside {limit}",
         "not_measured": f"{by_word['not_measured']} of {total} not measured",
         "inconclusive": f"{by_word['inconclusive']} of {total} undecided at {limit}",
         "passed": f"all {total} inside {limit}" if total > 1 else f"inside {limit}",
@@ -165,6 +198,8 @@ def _used(gate: Gate) -> float | None:
     """How much of the limit the worst value takes up, 1 at the limit; None where that cannot be drawn."""
     if gate.kind == "some_fit" or gate.worst is None or gate.worst.value is None:
         return None
+    if gate.kind == "budget":
+        return budget.used(gate)
     try:
         limit = bounds.parse(gate.metric, gate.bound)
     except ValueError:
@@ -183,7 +218,9 @@ def _share_of(limit: bounds.Bound, value: float) -> float | None:
 def _worst(view: View, gate: Gate) -> str:
     worst = gate.worst
     if gate.kind == "some_fit":
-        return "" if worst is None or gate.verdict == "passed" else f"{worst.board}: {worst.reason or 'none fits'}"
+        if worst is None or gate.verdict == "passed":
+            return ""
+        return worst.reason or "" if len(gate.cells) == 1 else f"{worst.board}: {worst.reason or 'none fits'}"
     if view.partial and gate.verdict == "not_measured":
         return "judged when all planned blocks are done"
     if worst is None:
@@ -202,4 +239,8 @@ def _with_interval(view: View, gate: Gate, cell: GateCell) -> str:
         return "not measured"
     if cell.low is None or cell.high is None or cell.low == cell.high:
         return write(cell.value)
-    return f"{write(cell.value)} ({write(cell.low)} to {write(cell.high)})"
+    low, high = write(cell.low), write(cell.high)
+    if low == high:
+        return write(cell.value)
+    unit = high.rpartition(figures.GAP)[2]
+    return f"{write(cell.value)} ({low.removesuffix(f'{figures.GAP}{unit}')} to {high.removesuffix(f'{figures.GAP}{unit}')})"

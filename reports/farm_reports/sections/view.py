@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 
 from farm_reports import figures, swept
+from farm_reports.beside import Beside, Samples
+from farm_reports.excerpt import Excerpt
 from farm_reports.results import Board, Cell, Point, Results, Ship, Variant
 
-Samples = Mapping[tuple[str, str, str], npt.NDArray[Any]]
 CHARTED = 8
 MANY_BOARDS = 12
 MANY_CELLS = 800
@@ -50,10 +52,12 @@ class Row:
 
 @dataclass(frozen=True)
 class View:
-    """One run and its pooled iterations (ns)."""
+    """One run, its pooled iterations (ns), and what else is drawn."""
 
     results: Results
     samples: Samples
+    beside: Beside = field(default_factory=Beside)
+    excerpt: Excerpt = field(default_factory=Excerpt)
 
     @cached_property
     def clock(self) -> figures.Clock:
@@ -61,7 +65,7 @@ class View:
 
     @cached_property
     def cells(self) -> dict[tuple[str, str, str], Cell]:
-        return {(cell.board, cell.variant, cell.point_key): cell for cell in self.results.cells}
+        return {cell.key: cell for cell in self.results.cells}
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -76,6 +80,18 @@ class View:
         return tuple(
             Row(board, key, labels[key]) for board in self.results.boards for key in points if (board.name, key) in held
         )
+
+    @cached_property
+    def judged(self) -> tuple[Row, ...]:
+        """The rows that are judged: of a board that sweeps its clocks the one at its reference clock."""
+        at = {one.board: str(one.reference_khz) for one in self.results.sweeps if one.reference_khz is not None}
+        pins = {cell.point_key: cell.point.pin for cell in self.results.cells}
+        return tuple(row for row in self.rows if at.get(row.board.name) in {None, pins[row.point_key]})
+
+    @property
+    def single(self) -> bool:
+        """One variant: there is nothing to compare it with, and nothing to choose."""
+        return len(self.results.variants) == 1
 
     @cached_property
     def ships(self) -> dict[str, Ship]:
@@ -107,6 +123,33 @@ class View:
         """Whether any variant has an accuracy or a closeness."""
         return any(figures.accuracy(cell.accuracy) is not None for cell in self.results.cells)
 
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """Of the cells that have an energy: those of two scopes stand in no table together."""
+        return frozenset(cell.energy.scope for cell in self.measured() if cell.energy)
+
+    @cached_property
+    def powered(self) -> bool:
+        """Whether any cell tells an energy."""
+        return any(cell.energy_mj.value is not None for cell in self.measured())
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether any cell has the upper bounds by which MLPerf publishes tails."""
+        return any(cell.latency_ms.p90.upper is not None for cell in self.results.cells)
+
+    def page_of(self, board: Board) -> str:
+        """The address of a board's own page: boards beyond those with charts make one worth while; none of an excerpt."""
+        many = len(self.results.boards) > CHARTED and not self.excerpt
+        return f"boards/{quote(board.name, safe='')}.html" if many else ""
+
+    @cached_property
+    def by_board(self) -> dict[str, list[Cell]]:
+        found: dict[str, list[Cell]] = {}
+        for cell in self.results.cells:
+            found.setdefault(cell.board, []).append(cell)
+        return found
+
     def measured(self) -> Iterator[Cell]:
         return (cell for cell in self.results.cells if shows(cell))
 
@@ -125,8 +168,8 @@ class View:
         return found
 
     def shipped(self, cell: Cell) -> bool:
-        """Whether this is the cell to ship on its board; a run that is still going ships nothing."""
-        ship = None if self.partial else self.ships.get(cell.board)
+        """Whether this is the cell to ship on its board; a run that goes on, or compares nothing, ships nothing."""
+        ship = None if self.partial or not self.compared else self.ships.get(cell.board)
         return ship is not None and self.shipped_cell(ship) is cell
 
     def shipped_cell(self, ship: Ship) -> Cell | None:
@@ -137,20 +180,25 @@ class View:
     @property
     def limited(self) -> bool:
         """Whether limits were given: then each board has the gate that some variant is inside them."""
-        return bool(self.results.gates) or any(cell.fit.by for cell in self.results.cells)
+        limits = any(gate.kind != "budget" for gate in self.results.gates)
+        return limits or any(cell.fit.by for cell in self.results.cells)
 
     @cached_property
     def charted(self) -> tuple[Row, ...]:
-        """The rows that get charts: those with a failed gate first, never more than eight."""
+        """The rows that get charts: those with a failed gate first, then those changed since the past; at most eight."""
         failed = {
             cell.board
             for gate in self.results.gates
             for cell in gate.cells
             if cell.verdict in {"failed", "inconclusive"}
         }
+        since = ((cell.board, cell.versus_past) for cell in self.results.cells)
+        changed = {board for board, versus in since if versus and versus.verdict in {"regressed", "improved"}}
         measured = {(cell.board, cell.point_key) for cell in self.measured()}
-        rows = [row for row in self.rows if (row.board.name, row.point_key) in measured]
-        return tuple(sorted(rows, key=lambda row: row.board.name not in failed)[:CHARTED])
+        rows = [row for row in self.judged if (row.board.name, row.point_key) in measured]
+        return tuple(
+            sorted(rows, key=lambda row: (row.board.name not in failed, row.board.name not in changed))[:CHARTED]
+        )
 
 
 def provisional(cell: Cell) -> bool:
@@ -188,5 +236,5 @@ def _median(cell: Cell) -> float:
 
 def iterations_ms(samples: Samples, cell: Cell) -> npt.NDArray[np.float64] | None:
     """The pooled iterations of a cell in ms, or None."""
-    pooled = samples.get((cell.board, cell.variant, cell.point_key))
+    pooled = samples.get(cell.key)
     return None if pooled is None or len(pooled) == 0 else np.asarray(pooled, dtype=np.float64) / 1e6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from markupsafe import Markup, escape
 
@@ -15,6 +15,12 @@ SPOKEN = {"not_run": "not run", "screened_out": "screened out", "not_measured": 
 NAME = r"(?<![\w.-])(?:{})(?![\w-])"
 FIRST_BOUND = re.compile(r"([+-]?)([\d.]+)\s*(\D*)")
 SHORTEST_BOLD = 3
+LONGEST_WHOLE = 24
+WHOLE = Markup('<span class="nb">{}</span>')
+UNIT = re.compile(r"(?<=\d) (?=(?:ms|\u00b5s|s|min|h|pt|mJ|J|W|mW|B|kB|MB|GB|Hz|GHz|dB|x)\b|%)")
+SIGN = re.compile(r"(?<=[\s(])-(?=\d)")
+TIMES = re.compile(r"(?<=\d\u00a0)x\b")
+SPAN = re.compile(r"\([+\u2212]?[\d.,]+ to [+\u2212]?[\d.,]+\)")
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -39,16 +45,38 @@ def anchor(finding: str) -> str:
     return f"finding-{finding}" if finding in Name.__members__ else ""
 
 
+def typeset(text: str) -> str:
+    """A text that also leaves the page, with its signs: a real minus, \u00d7, figures that stay beside their unit."""
+    signed = TIMES.sub(figures.TIMES, UNIT.sub(figures.GAP, SIGN.sub(figures.MINUS, text)))
+    return SPAN.sub(lambda span: span[0].replace(" ", figures.GAP), signed)
+
+
 def emphasised(sentence: str, names: Iterable[str]) -> Markup:
-    """The sentence with the names of variants and boards in bold."""
+    """The sentence, typeset, with the names of variants and boards in bold."""
+    return _named(sentence, names, _bold)
+
+
+def unbroken(heading: str, names: Iterable[str]) -> Markup:
+    """The heading, typeset, in which no name is broken at its hyphens, where that can be."""
+    return _named(heading, names, lambda name: WHOLE.format(name) if _whole(name) else escape(name))
+
+
+def _named(text: str, names: Iterable[str], mark: Callable[[str], Markup]) -> Markup:
+    """The text, typeset but for the names in it, which are marked."""
     found = sorted({name for name in names if len(name) >= SHORTEST_BOLD}, key=len, reverse=True)
     if not found:
-        return escape(sentence)
+        return escape(typeset(text))
     pattern = re.compile(f"({NAME.format('|'.join(map(re.escape, found)))})")
-    parts = pattern.split(sentence)
-    return Markup("").join(
-        Markup("<b>{}</b>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
-    )
+    parts = enumerate(pattern.split(text))
+    return Markup("").join(mark(part) if index % 2 else escape(typeset(part)) for index, part in parts)
+
+
+def _bold(name: str) -> Markup:
+    return (Markup('<b class="nb">{}</b>') if _whole(name) else Markup("<b>{}</b>")).format(name)
+
+
+def _whole(name: str) -> bool:
+    return "-" in name and len(name) <= LONGEST_WHOLE
 
 
 def coded(text: str) -> Markup:

@@ -35,7 +35,8 @@ def calibrated(trials: Sequence[Trial]) -> Calibration:
     if not trials:
         return Calibration()
     launch_sd = float(np.median([each.launch_sd for each in trials]))
-    known = _clock(trials, _canary(trials, Calibration(runs=len(trials), launch_sd=launch_sd, noise=noise(launch_sd))))
+    bare = Calibration(runs=len(trials), launch_sd=launch_sd, noise=noise(launch_sd))
+    known = replace(_clock(trials, _canary(trials, bare)), trials=tuple(each.estimate for each in trials))
     if len(trials) < RUNS:
         return replace(known, reason=f"{len(trials)} of {RUNS} A/A runs are there")
     found = np.array([[each.estimate for each in trials], [each.error for each in trials]])

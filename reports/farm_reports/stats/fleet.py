@@ -111,11 +111,11 @@ class _Moments:
 
 
 def _around(method: Method, found: _Moments, logs: Floats, errors: Floats) -> Pooled:
-    from scipy.stats import t  # slow to import, and the lane only summarises
+    from scipy.special import stdtrit  # slow to import, and the lane only summarises
 
     mean = found.mean
-    reach = t.ppf(1 - READING, logs.shape[-1] - 1) * found.error
-    further = t.ppf(1 - READING, found.freedom) * np.hypot(found.spread, found.error)
+    reach = stdtrit(logs.shape[-1] - 1, 1 - READING) * found.error
+    further = stdtrit(found.freedom, 1 - READING) * np.hypot(found.spread, found.error)
     tau2, i2 = _between(logs, errors)
     return Pooled(method, mean, mean - reach, mean + reach, mean - further, mean + further, tau2, i2)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from farm_reports.stats.compare import interval
 from farm_reports.stats.launch import Quantile, effective, floor, quantile, quantile_interval
@@ -70,7 +70,7 @@ def _together(launches: Sequence[Samples], p: float, value: float) -> tuple[floa
     """
     beyond = np.array([float(np.mean(samples > value)) for samples in launches])
     count, pooled = len(launches), np.sort(np.concatenate(launches))
-    reach = float(t.ppf(1 - READING, count - 1) * beyond.std(ddof=1) / math.sqrt(count))
+    reach = float(stdtrit(count - 1, 1 - READING) * beyond.std(ddof=1) / math.sqrt(count))
     low, high = math.floor(pooled.size * (p - reach)), math.ceil(pooled.size * (p + reach))
     return (
         float(pooled[low - 1]) if low >= 1 else None,

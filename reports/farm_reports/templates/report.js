@@ -16,7 +16,8 @@ s.top=(e.clientY+18+h>innerHeight?e.clientY-h-10:e.clientY+18)+"px"};
 const f=$("#filter");if(f){f.parentNode.hidden=false;f.oninput=()=>{
 const q=f.value.trim().toLowerCase(),has=e=>e.textContent.toLowerCase().includes(q),
 heads=$$(".heat thead th"),rows=$$(".heat tbody tr:not(.group)"),row=rows.some(t=>has(t.cells[0])),col=!row&&heads.some(has);
-rows.forEach(t=>{t.hidden=row&&!has(t.cells[0]);$$("td",t).forEach((c,i)=>{c.hidden=col&&!has(heads[i])})});
+rows.forEach(t=>{t.hidden=row&&!has(t.cells[0])});f.closest(".tabs").classList.toggle("found",row&&q);
+$$(".heat tbody tr").forEach(t=>$$("td",t).forEach((c,i)=>{c.hidden=col&&!has(heads[i])}));
 heads.forEach(h=>{h.hidden=col&&!has(h)})}}
 // Sort, with the keyboard too.
 const val=(t,i)=>{const s=(t.cells[i]||t).textContent.trim(),n=parseFloat(s.replace(/,/g,"").replace("\u2212","-"));return isNaN(n)?s:n*({kB:1e3,MB:1e6,GB:1e9}[s.split(/\s/)[1]]||1)},
