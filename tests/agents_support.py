@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from farm_agents import wire
+from farm_agents.sysfs import Sysfs
 
 PATIENCE_S = 60.0
 CPU = "CPUExecutionProvider"
@@ -260,6 +261,15 @@ class Client:
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()
+
+
+def tree(root: Path, **files: str) -> Sysfs:
+    """These files below `root`, by their paths."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Sysfs(str(root))
 
 
 def job(model: Path, digest: str, **changes: Any) -> wire.Job:

@@ -7,9 +7,10 @@ from typing import Any
 
 import doctor_support as ill
 from doctor_support import FLAGS, HWMON, MODEL, Said
+from farm_lab.sshd import free_port
 from farm_lab.tree import POLICY, ZONE
 from farm_orchestrator.transport import open_channel, resolve
-from transport_support import Sshd, World, fingerprint, free_port, public
+from transport_support import Sshd, World, fingerprint, public
 
 PI = {MODEL: "Raspberry Pi 4 Model B Rev 1.1\0"}
 TREES = {

@@ -17,9 +17,9 @@ from typing import Any
 from rich.console import Console
 
 from farm_lab import tree
+from farm_lab.sshd import free_port
 from farm_orchestrator.cli import doctor
 from farm_orchestrator.cli.doctor import Group
-from transport_support import free_port
 
 PATIENCE_S = 300.0
 SITE = Path(sysconfig.get_paths()["purelib"])

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +18,16 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper
 
 from farm_orchestrator import broker, bundle, digest, plan, store
 from farm_orchestrator.engine import Engine, EngineSettings
+from farm_orchestrator.errors import StoreError
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import FLOOR, Feeds, Json, LaunchRow, Limits, Part, Point, Recipe, State, Variant
 from farm_orchestrator.reconcile import reconcile
-from farm_orchestrator.store import Artefacts, CellRow, NewRun, Store
+from farm_orchestrator.store import Artefacts, CellRow, NewRun, Store, open_artefacts
 from farm_orchestrator.transport import open_channel
 from farm_orchestrator.watchdog import Watchdog
 from farm_orchestrator.world import Pace, World
@@ -32,7 +35,7 @@ from farm_orchestrator.world import Pace, World
 RUN = "20260101-000000-abcd"
 TINY = Recipe("tiny", warmup_s=0.01, slot_s=0.05, slot_cap_s=0.5, cooldown_s=0.0, blocks_min=2, blocks_max=2)
 DEADLINE_S = 120.0  # generous: the machine may be busy with other tests
-TTL_S = 2.0
+TTL_S = 4.0
 OPEN = {State.PENDING, State.RUNNING}
 
 
@@ -80,8 +83,10 @@ class Farm:
 OPENED: list[Store] = []  # by the farms of a test
 
 
-def close_farms() -> None:
+@pytest.fixture(autouse=True)
+def farms_end() -> Iterator[None]:
     """A test's stores end with it: their files would add up over a whole run of the suite."""
+    yield
     while OPENED:
         OPENED.pop().close()
 
@@ -89,53 +94,54 @@ def close_farms() -> None:
 def make_farm(
     folder: Path,
     *,
-    boards: int = 1,
+    boards: int | Sequence[Json] = 1,
     blocks: int = 2,
     broker_url: str | None = None,
+    store_url: str | None = None,
     python: str = sys.executable,
     variants: Sequence[Variant] = (),
     recipe: Recipe = TINY,
     screen: int = 0,
     limits: Limits | None = None,
+    profile: bool = False,
     **fields: Any,
 ) -> Farm:
     """A stored, attached run of two variants (or `variants`) on so many boards, all of them this machine.
 
+    `store_url`: of a server; None: a file in the farm's home. `boards`: how many, or what each is.
     `limits`: a relative one on the median of variants to ship, confirmed where it is left open.
     """
     home, scratch = folder / ".farm", folder / "scratch"
+    meant = _here(home / "boards", boards, python=python, **fields) if isinstance(boards, int) else boards
     scratch.mkdir(parents=True)
-    artefacts = Artefacts(home / "cas")
+    settings = EngineSettings(
+        home=str(home), store=store_url or str(home / "farm.db"), runs=str(folder / "runs"), broker=broker_url,
+        boards=len(meant), lease_ttl_s=TTL_S, lease_beat_s=TTL_S / 4,
+    )  # fmt: skip
+    state = Store.open(settings.store)
+    OPENED.append(state)
+    artefacts = open_artefacts(state, home / "cas")
     arms = tuple(variants) or (variant(artefacts, scratch, "base", "Abs"), variant(artefacts, scratch, "other", "Neg"))
     parts = tuple(
         Part(
-            run=RUN,
-            board={"name": f"b{index}", "local": True, "python": python, "base": str(home / "boards" / f"b{index}"),
-                   "interference": "note", **fields},
-            points=(Point(threads=1),),
-            variants=arms,
-            recipe=recipe,
-            seed=1,
-            baseline=arms[0].name,
-            agent=artefacts.put(bundle.build(scratch)),
-            floor=variant(artefacts, scratch, FLOOR, "Identity"),
-            planned_blocks=blocks,
-            max_blocks=blocks,
-            screen_blocks=screen,
-            limits=limits or Limits(),
-            gated=2 * boards * len(limits.ship) if limits else 0,
-            confirms=limits is not None,
+            run=RUN, board=board, points=(Point(threads=1, pin="max" if board.get("lab") else "stock"),), variants=arms,
+            recipe=recipe, seed=1, baseline=arms[0].name, agent=artefacts.put(bundle.build(scratch)),
+            floor=variant(artefacts, scratch, FLOOR, "Identity"), planned_blocks=blocks, max_blocks=blocks,
+            screen_blocks=screen, limits=limits or Limits(),
+            gated=2 * len(meant) * len(limits.ship) if limits else 0, confirms=limits is not None, profile=profile,
         )
-        for index in range(boards)
+        for board in meant
     )  # fmt: skip
-    settings = EngineSettings(
-        home=str(home), store=str(home / "farm.db"), runs=str(folder / "runs"), broker=broker_url, boards=boards,
-        lease_ttl_s=TTL_S, lease_beat_s=TTL_S / 4,
-    )  # fmt: skip
-    state = Store.open(settings.store)
     insert(state, parts)
-    OPENED.append(state)
     return Farm(settings, state, parts)
+
+
+def _here(places: Path, count: int, **fields: Any) -> list[Json]:
+    """So many boards, all of them this machine."""
+    return [
+        {"name": f"b{index}", "local": True, "base": str(places / f"b{index}"), "interference": "note", **fields}
+        for index in range(count)
+    ]
 
 
 def stand_in(folder: Path) -> str:
@@ -180,11 +186,13 @@ def insert(state: Store, parts: Sequence[Part], run: str = RUN) -> None:
     store.attach(state, run)
 
 
-def wait_for(held: Callable[[], object], what: str, each: Callable[[], object] = lambda: None) -> None:
+def wait_for(
+    held: Callable[[], object], what: str, each: Callable[[], object] = lambda: None, within_s: float = DEADLINE_S
+) -> None:
     """Until `held` gives something true; `each` is done at every look."""
-    until = time.monotonic() + DEADLINE_S
+    until = time.monotonic() + within_s
     while not held():
-        assert time.monotonic() < until, f"{what}: not within {DEADLINE_S:g} s"
+        assert time.monotonic() < until, f"{what}: not within {within_s:g} s"
         each()
         time.sleep(0.02)
 
@@ -231,8 +239,8 @@ def die_in_phase(farm: Farm, engine: Engine, phase: int) -> None:
     finish(farm, engine)
 
 
-def agents_of(farm: Farm) -> list[int]:
-    """Processes whose command line names a base of this farm's boards or its home."""
+def agents_of(farm: Farm, more: Path | None = None) -> list[int]:
+    """Processes whose command line names a base of this farm's boards, or that are agents with one in `more`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -240,7 +248,7 @@ def agents_of(farm: Farm) -> list[int]:
                 line = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if str(farm.home / "boards").encode() in line:
+            if str(farm.home / "boards").encode() in line or (more and b".pyz" in line and bytes(more) in line):
                 found.append(int(entry.name))
     return found
 
@@ -257,16 +265,16 @@ def broken_promises(farm: Farm, *, whole: bool = True) -> list[str]:
 
 def _of_blocks(farm: Farm, part: Part, *, whole: bool) -> list[str]:
     """Each planned launch has exactly one committed result that counts."""
-    faults = []
+    faults, every = [], farm.rows(board=part.name)
     for slot in plan.first_slots(part):
-        same = farm.rows(board=part.name, block=slot.block, variant=slot.variant)
+        same = [row for row in every if (row.block, row.variant) == (slot.block, slot.variant)]
         used = [row for row in same if row.state == State.DONE and row.dropped is None]
         if len(used) != 1 and (whole or len(used) > 1):
             faults.append(
                 f"{part.name} block {slot.block} {slot.variant}: {len(used)} results, {[r.state for r in same]}"
             )
-    for block in {row.block for row in farm.rows(board=part.name)}:
-        rows = farm.rows(board=part.name, block=block, state=State.DONE, dropped=None)
+    for block in {row.block for row in every}:
+        rows = [row for row in every if (row.block, row.state, row.dropped) == (block, State.DONE, None)]
         if len({row.attempt for row in rows}) > 1:
             faults.append(f"{part.name} block {block} counts launches of several attempts")
     return faults
@@ -287,6 +295,8 @@ def _of_journal(lines: list[Json], board: str) -> list[str]:
 
 def _of_files(farm: Farm) -> list[str]:
     """A committed launch has its file and its transcript, with the digests of the row."""
+    if farm.store.shared:
+        return _of_server(farm)
     faults = []
     for row in farm.rows(state=State.DONE):
         name = f"{row.id}.{row.fence}"
@@ -296,6 +306,22 @@ def _of_files(farm: Farm) -> list[str]:
         faults += [f"{path} is not what was committed" for path, sha256 in kept if _sha256(path) != sha256]
         if row.kind == "measure" and row.file is None:
             faults.append(f"launch {row.id} is done without a file")
+    return faults
+
+
+def _of_server(farm: Farm) -> list[str]:
+    """On a server any machine reads them, whatever its own folders hold."""
+    faults = []
+    with tempfile.TemporaryDirectory() as folder:
+        read = open_artefacts(farm.store, Path(folder))
+        for row in farm.rows(state=State.DONE):
+            if row.transcript_sha256 is None or (row.kind == "measure" and row.file_sha256 is None):
+                faults.append(f"launch {row.id} is done without its files")
+            for sha256 in filter(None, (row.transcript_sha256, row.file_sha256)):
+                try:
+                    read.get(sha256)
+                except StoreError as error:
+                    faults.append(f"launch {row.id}: {error}")
     return faults
 
 
@@ -315,7 +341,7 @@ def enemy(folder: Path, mode: str, base: Path) -> str:
 
 
 @contextmanager
-def world_of(farm: Farm, *, ttl_s: float = 60.0, beat_s: float = 0.1, **fields: Any) -> Iterator[World]:
+def world_of(farm: Farm, /, *, ttl_s: float = 60.0, beat_s: float = 0.1, **fields: Any) -> Iterator[World]:
     """A worker's world inside the test; `fields` replace those of World."""
     stopping = threading.Event()
     watchdog = Watchdog(partial(store.cancelled_runs, farm.store), stopping, period_s=0.02)

@@ -17,7 +17,7 @@ from farm_lab.places import Places
 from farm_lab.sshd import HOST, login
 from farm_lab.state import Options, State
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 SPIN = "while True: sum(range(10000))"
 LEVELS = [0, 1] if level.why_not() is None else [0]
 

@@ -140,6 +140,11 @@ class Peer:
     def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
         return self.say(json.dumps({"verb": verb, **fields}).encode())
 
+    def hold(self, lease_s: float = 600.0) -> dict[str, Any]:
+        """The answer to the writes that slow the clocks down."""
+        assert self.ask("acquire", lease_s=lease_s)["ok"]
+        return self.ask("set", writes=TO_SLOW)
+
     def say(self, line: bytes) -> dict[str, Any]:
         self.line.sendall(line + b"\n")
         return cast("dict[str, Any]", json.loads(self.file.readline()))
@@ -184,6 +189,13 @@ def guardians(journal: Path) -> list[int]:
     """Those that stand by for this journal: nobody hears them."""
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     return [pid for pid in pids if str(journal) in _process(Path(f"/proc/{pid}"))[0] and _mute(pid)]
+
+
+def guardian(journal: Path) -> int:
+    """Of a lease that was just given: farm-tune does not wait until it stands."""
+    wait_for(lambda: bool(guardians(journal)), "no guardian stands by")
+    (only,) = guardians(journal)
+    return only
 
 
 def _mute(pid: int) -> bool:

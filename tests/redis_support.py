@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-START_S = 30.0
+START_S = 120.0
 
 
 class PrivateRedis:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+import over_time_support
+import past_support
+import why_support
 from farm_reports.charts import forest, icons, tradeoff, violins
 from farm_reports.charts.gauge import gauge
 from farm_reports.charts.svg import Log
@@ -27,10 +31,15 @@ def drawings() -> dict[str, str]:
         "violins-narrow": violins.violins(_shapes(), "ms", "distilled is the fastest", violins.NARROW),
     }
     scope = tradeoff.Scope("ms", "%", 98.7, "int8 is the one to ship")
-    frames = {"wide": tradeoff.WIDE, "narrow": tradeoff.NARROW, "small": tradeoff.SMALL, "medium": tradeoff.MEDIUM}
+    frames = {"wide": tradeoff.WIDE, "narrow": tradeoff.NARROW, "small": tradeoff.SMALL, "medium": tradeoff.MEDIUM,
+              "third": tradeoff.THIRD}  # fmt: skip
     return {
         **{name: str(drawing) for name, drawing in found.items()},
+        **over_time_support.drawings(),
+        **past_support.drawings(),
+        **why_support.drawings(),
         **{f"tradeoff-{name}": str(tradeoff.tradeoff(_bubbles(), scope, frame)) for name, frame in frames.items()},
+        "tradeoff-energy": str(tradeoff.tradeoff(_with_energy(), scope, tradeoff.SMALL)),
     }
 
 
@@ -81,6 +90,10 @@ def _bubbles() -> list[tradeoff.Bubble]:
         tradeoff.Bubble("distilled", 0.6, 97.6, "distilled", ruled_out=True),
         tradeoff.Bubble("screened", 5.0, 98.0, "screened", hollow=True),
     ]
+
+
+def _with_energy() -> list[tradeoff.Bubble]:
+    return [replace(bubble, share=share) for bubble, share in zip(_bubbles(), (1.0, 0.4, 0.1, 0.9), strict=True)]
 
 
 def renew() -> None:

@@ -65,6 +65,7 @@ def part(
     most: int | None = None,
     recipe: Recipe = QUICK,
     labelled: bool = False,
+    profile: bool = False,
     **fields: Any,
 ) -> Part:
     return Part(
@@ -79,6 +80,7 @@ def part(
         floor=variant(FLOOR),
         planned_blocks=blocks,
         max_blocks=most or blocks,
+        profile=profile,
     )
 
 
@@ -132,11 +134,12 @@ class Lane:
     board: str = "b0"
     owner: str = "me"
     fence: int = 0
+    ttl_s: float = 6.0
     current: store.BlockId | None = None
     claims: list[LaunchRow] = field(default_factory=list)
 
     def start(self) -> Lane:
-        fence = store.acquire(self.state, self.board, self.owner, 6.0)
+        fence = store.acquire(self.state, self.board, self.owner, self.ttl_s)
         assert fence is not None, f"{self.board} is held by somebody else"
         self.fence = fence
         store.sweep(self.state, self.board, fence)

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from farm_lab.sshd import free_port
+
 KINDS = ("ed25519", "ecdsa", "rsa")
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
@@ -48,12 +50,6 @@ def public(key: Path) -> str:
 def fingerprint(key: Path) -> str:
     said = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], check=True, capture_output=True, text=True)
     return said.stdout.split()[1]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def own_mounts(script: str, arguments: list[str], command: list[str]) -> list[str]:
@@ -226,11 +222,13 @@ class World:
             process.wait()
 
         self.closers.append(end)
-        until(lambda: Path(path).exists(), "the agent listens")
+        asked = {**os.environ, "SSH_AUTH_SOCK": path}
+        listed = ["ssh-add", "-l"]  # 2: nobody answers; the socket is there a moment before that
+        until(lambda: subprocess.run(listed, check=False, env=asked, capture_output=True).returncode != 2, "the agent")
         ask = self.folder / "bin" / "ask"
         ask.write_text("#!/bin/sh\necho secret\n")
         ask.chmod(0o755)
-        quiet = {**os.environ, "SSH_AUTH_SOCK": path, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
+        quiet = {**asked, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
         for key in keys:
             subprocess.run(
                 ["ssh-add", "-q", str(key)], check=True, env=quiet, stdin=subprocess.DEVNULL, capture_output=True

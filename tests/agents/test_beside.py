@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents_support import tree
 from farm_agents import beside, devfreq, firmware, sysfs, thermal
 from farm_agents.sources import sources
 from farm_agents.sysfs import Sysfs
@@ -12,14 +13,6 @@ from farm_agents.sysfs import Sysfs
 POLICIES = "sys/devices/system/cpu/cpufreq"
 THERMAL = "sys/class/thermal"
 PI_FIRMWARE = "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled"
-
-
-def tree(root: Path, **files: str) -> Sysfs:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return Sysfs(str(root))
 
 
 def policy(number: int, cpus: str, governor: str = "schedutil", low: int = 600_000, high: int = 1_800_000) -> Any:

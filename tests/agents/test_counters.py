@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import agents_support as parts
-from agents_support import Client
+from agents_support import Client, tree
 from farm_agents import counters, procfs, wire
 from farm_agents.counters import BOARD
 from farm_agents.sysfs import Sysfs
@@ -25,14 +25,6 @@ cpu10 9999 0 0 0 0 0 0 0 0 0
 intr 1 2 3
 ctxt 77
 """
-
-
-def tree(root: Path, **files: str) -> Sysfs:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return Sysfs(str(root))
 
 
 def pressure(us: int) -> dict[str, str]:

@@ -77,7 +77,7 @@ def test_exceptions_are_caught_blindly_in_one_place_only() -> None:
 @pytest.mark.parametrize(
     "python", [sys.executable, *old_pythons()], ids=["this Python", *["the floor"] * len(old_pythons())]
 )
-@pytest.mark.parametrize("kind", ["measure", "evaluate"])
+@pytest.mark.parametrize("kind", ["measure", "evaluate", "profile"])
 def test_a_launch_of_each_kind_is_done(start: Start, tmp_path: Path, python: str, kind: str) -> None:
     client = start(python=python)
     hello = client.open()

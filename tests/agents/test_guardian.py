@@ -2,37 +2,11 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 import pin_support as parts
 from agents_support import wait_for
-from pin_support import SLOW, STOCK, TO_SLOW, Peer, now
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return parts.lay(tmp_path / "root")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "lease.json"
-
-
-@pytest.fixture
-def peer(root: Path, journal: Path) -> Iterator[Peer]:
-    one = Peer(root, journal)
-    yield one
-    one.close()
-
-
-def hold(peer: Peer, lease_s: float = 600.0) -> dict[str, Any]:
-    assert peer.ask("acquire", lease_s=lease_s)["ok"]
-    return peer.ask("set", writes=TO_SLOW)
+from pin_support import SLOW, STOCK, Peer, now
 
 
 def back(root: Path, journal: Path) -> None:
@@ -43,14 +17,14 @@ def back(root: Path, journal: Path) -> None:
 def test_a_killed_farm_tune_has_a_guardian_that_gives_back_though_nobody_comes(
     root: Path, journal: Path, peer: Peer
 ) -> None:
-    hold(peer)
+    peer.hold()
     os.kill(peer.process.pid, signal.SIGKILL)
     back(root, journal)
 
 
 def test_the_guardian_outlives_the_session_and_the_group_of_farm_tune(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
-    (guardian,) = parts.guardians(journal)
+    peer.hold()
+    guardian = parts.guardian(journal)
     assert os.getsid(guardian) != os.getsid(peer.process.pid)
     assert os.getpgid(guardian) != os.getpgid(peer.process.pid)
     for name in ("SIGTERM", "SIGHUP", "SIGINT"):
@@ -62,19 +36,19 @@ def test_the_guardian_outlives_the_session_and_the_group_of_farm_tune(root: Path
 def test_a_farm_tune_that_hangs_beyond_its_lease_is_ended_by_its_guardian(
     root: Path, journal: Path, peer: Peer
 ) -> None:
-    hold(peer, lease_s=0.2)
+    peer.hold(lease_s=0.2)
     os.kill(peer.process.pid, signal.SIGSTOP)
     assert peer.ends() == -signal.SIGKILL
     back(root, journal)
 
 
 def test_a_guardian_that_was_killed_is_replaced_for_the_next_lease(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
-    (first,) = parts.guardians(journal)
+    peer.hold()
+    first = parts.guardian(journal)
     parts.kill(first)
     assert peer.ask("release")["ok"]
-    hold(peer)
-    assert parts.guardians(journal) not in ([], [first])
+    peer.hold()
+    assert parts.guardian(journal) != first
     os.kill(peer.process.pid, signal.SIGKILL)
     back(root, journal)
 
@@ -82,8 +56,8 @@ def test_a_guardian_that_was_killed_is_replaced_for_the_next_lease(root: Path, j
 def test_one_guardian_serves_all_leases_and_ends_with_the_connection(root: Path, journal: Path, peer: Peer) -> None:
     seen = set()
     for _ in range(3):
-        hold(peer)
-        seen.update(parts.guardians(journal))
+        peer.hold()
+        seen.add(parts.guardian(journal))
         assert peer.ask("release")["ok"]
     assert len(seen) == 1
     peer.hang_up()
@@ -94,11 +68,11 @@ def test_one_guardian_serves_all_leases_and_ends_with_the_connection(root: Path,
 
 def test_a_guardian_leaves_what_another_farm_tune_holds_by_then(root: Path, journal: Path, peer: Peer) -> None:
     """It gives back what the journal held, and the next lease begins from there."""
-    hold(peer)
+    peer.hold()
     os.kill(peer.process.pid, signal.SIGKILL)
     again = Peer(root, journal)
     try:
-        hold(again)
+        again.hold()
         wait_for(lambda: len(parts.guardians(journal)) == 1, "the first guardian stays")
         assert now(root) == SLOW
         assert again.ask("release")["ok"]

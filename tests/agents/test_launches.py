@@ -18,24 +18,6 @@ from farm_orchestrator.model import PRESETS
 Start = Callable[..., Client]
 
 
-@pytest.fixture
-def client(start: Start) -> Client:
-    """An agent that has said hello."""
-    begun = start()
-    assert isinstance(begun.open(), wire.Hello)
-    return begun
-
-
-@pytest.fixture
-def mlp(tmp_path: Path) -> Path:
-    return parts.mlp(tmp_path / "mlp.onnx")
-
-
-@pytest.fixture
-def ones(tmp_path: Path) -> Path:
-    return parts.ones(tmp_path / "ones.npz")
-
-
 def outputs_of(board: Board, launch: parts.Launch) -> dict[str, Any]:
     """The file that an evaluate launch names, checked against what it says of it."""
     (said,) = launch.of(wire.Outputs)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import agents_support as parts
-from agents_support import Board, Client
+from agents_support import Board, Client, tree
 from farm_agents import canary, cgroup, limit, spec, wire
 from farm_agents.limit import Bounds, Group, Taken
 from farm_agents.place import Place
@@ -23,13 +23,6 @@ Start = Callable[..., Client]
 MB = 1_000_000
 LIMIT = 250 * MB
 HERE = cgroup.reason(Sysfs())  # None where this machine and account can hold a limit
-
-
-@pytest.fixture
-def client(start: Start) -> Client:
-    begun = start()
-    assert isinstance(begun.open(), wire.Hello)
-    return begun
 
 
 @pytest.fixture
@@ -165,14 +158,6 @@ SECOND = "29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,ns
 SESSION = "/user.slice/user-1000.slice/session-3.scope"
 
 
-def tree(root: Path, **files: str) -> Sysfs:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return Sysfs(str(root))
-
-
 def groups(own: str, mounts: str, **files: str) -> dict[str, str]:
     return {"proc/self/cgroup": own, "proc/self/mountinfo": f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n{mounts}", **files}
 
@@ -205,6 +190,23 @@ def test_of_the_second_version_the_place_is_the_nearest_group_that_passes_memory
     found = cgroup.find(tree(tmp_path, **second("", "/user.slice")))
     top = f"{tmp_path}/sys/fs/cgroup"
     assert found == cgroup.Ground(f"{top}/user.slice", cgroup.SECOND, f"{top}{SESSION}")
+
+
+EVENTS = "memory/jobs/1/memory.oom_control", "user.slice/memory.events"
+
+
+@pytest.mark.parametrize(("files", "kills"), [
+    (groups("4:memory:/jobs/1\n0::/\n", FIRST, **{f"sys/fs/cgroup/{EVENTS[0]}": "under_oom 0\noom_kill 2\n"}), 2),
+    ({**second(), f"sys/fs/cgroup/{EVENTS[1]}": "oom 5\noom_kill 3\noom_group_kill 0\n"}, 3),
+    ({**second(), "sys/fs/cgroup/cgroup.events": "oom_kill 9\n"}, None),
+    (groups("0::/../other\n", SECOND), None),
+    ({"proc/vmstat": "oom_kill 7\n"}, None),
+])  # fmt: skip
+def test_ended_for_want_of_memory_is_counted_in_our_own_group_alone(
+    tmp_path: Path, files: dict[str, str], kills: int | None
+) -> None:
+    """A kernel that others share counts theirs in /proc/vmstat as well."""
+    assert cgroup.kills(tree(tmp_path, **files)) == kills
 
 
 @pytest.mark.parametrize(("files", "why"), [

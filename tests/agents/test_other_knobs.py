@@ -2,32 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import pin_support as parts
 from agents_support import wait_for
 from pin_support import GOVERNOR, POLICY, STOCK, Peer, now, put
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return parts.lay(tmp_path / "root")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "lease.json"
-
-
-@pytest.fixture
-def peer(root: Path, journal: Path) -> Iterator[Peer]:
-    one = Peer(root, journal)
-    yield one
-    one.close()
-
 
 SPEED = f"{POLICY}/scaling_setspeed"
 

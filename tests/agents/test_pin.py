@@ -26,11 +26,6 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ones(tmp_path: Path) -> Path:
-    return parts.ones(tmp_path / "ones.npz")
-
-
-@pytest.fixture
 def model(tmp_path: Path) -> Path:
     return parts.identity(tmp_path / "identity.onnx")
 
@@ -209,13 +204,18 @@ def test_a_farm_tune_of_an_earlier_day_refuses_the_memory_and_holds_the_processo
     )  # fmt: skip
 
 
+def sudo(bench: Bench, folder: Path, body: str) -> None:
+    """Clocks that only farm-tune may set, and a sudo in the folder that stands before it."""
+    clocks.close(bench.root)
+    put(bench.root, "usr/local/libexec/farm-tune", "")
+    folder.mkdir()
+    parts.script(folder / "sudo", body)
+
+
 def test_a_sudo_that_asks_for_a_password_is_named(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clocks.close(bench.root)
-    put(bench.root, "usr/local/libexec/farm-tune", "")
-    (tmp_path / "bin").mkdir()
-    parts.script(tmp_path / "bin" / "sudo", "import sys\nsys.exit('sudo: a password is required')\n")
+    sudo(bench, tmp_path / "bin", "import sys\nsys.exit('sudo: a password is required')\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     pin = bench.whole("max").done.facts["pin"]
     assert (pin["strategy"], pin["held"]) == ("observe", False)
@@ -225,10 +225,7 @@ def test_a_sudo_that_asks_for_a_password_is_named(
 def test_a_sudo_that_hangs_is_named_and_the_agent_is_not_silent_meanwhile(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clocks.close(bench.root)
-    put(bench.root, "usr/local/libexec/farm-tune", "")
-    (tmp_path / "bin").mkdir()
-    parts.script(tmp_path / "bin" / "sudo", "import time\ntime.sleep(12)\n")
+    sudo(bench, tmp_path / "bin", "import time\ntime.sleep(12)\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     client = bench.agent()
     bench.launch(client, "max")

@@ -20,11 +20,6 @@ EVERYTHING = 1 << 60
 DAY_S = 86400.0
 
 
-@pytest.fixture
-def ones(tmp_path: Path) -> Path:
-    return parts.ones(tmp_path / "ones.npz")
-
-
 def pushed(board: Board, tmp_path: Path, data: bytes, age_s: float = 0.0) -> str:
     """A file of the store that was last used so long ago."""
     path = tmp_path / "pushed"

@@ -21,16 +21,6 @@ ALONE = len(os.sched_getaffinity(0)) == 1  # then no CPU is free for a sampler, 
 
 
 @pytest.fixture
-def ones(tmp_path: Path) -> Path:
-    return parts.ones(tmp_path / "ones.npz")
-
-
-@pytest.fixture
-def mlp(tmp_path: Path) -> Path:
-    return parts.mlp(tmp_path / "mlp.onnx")
-
-
-@pytest.fixture
 def board_tree(tmp_path: Path) -> Sysfs:
     """With as many CPUs as there are here, of one clock."""
     cpus = f"0-{max(os.sched_getaffinity(0))}"

@@ -27,11 +27,6 @@ launch = job["launch"]
 
 
 @pytest.fixture
-def ones(tmp_path: Path) -> Path:
-    return parts.ones(tmp_path / "ones.npz")
-
-
-@pytest.fixture
 def endless(tmp_path: Path) -> Path:
     return parts.endless(tmp_path / "endless.onnx")
 

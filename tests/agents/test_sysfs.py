@@ -5,18 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from agents_support import tree
 from farm_agents import beside, board, cores, cpufreq, memory, procfs, survey, sysfs, thermal
 from farm_agents.sysfs import Sysfs
 
 CPU = "sys/devices/system/cpu"
-
-
-def tree(root: Path, **files: str) -> Sysfs:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return Sysfs(str(root))
 
 
 def policy(number: int, cpus: str, maximum: int, current: int = 0, governor: str = "schedutil") -> dict[str, str]:

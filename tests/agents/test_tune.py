@@ -5,7 +5,6 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,12 @@ from farm_agents import grants, tune
 from pin_support import BOOT, COOLER, GOVERNOR, HIGH, LOW, POLICY, SLOW, STOCK, TO_SLOW, Peer, now, put
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return parts.lay(tmp_path / "root")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "lease.json"
-
-
-@pytest.fixture
-def peer(root: Path, journal: Path) -> Iterator[Peer]:
-    one = Peer(root, journal)
-    yield one
-    one.close()
-
-
-def hold(peer: Peer, lease_s: float = 600.0) -> dict[str, Any]:
-    assert peer.ask("acquire", lease_s=lease_s)["ok"]
-    return peer.ask("set", writes=TO_SLOW)
-
-
 def give_back(root: Path, journal: Path) -> int:
     return subprocess.run(parts.command(root, journal, "restore"), capture_output=True, check=False).returncode
 
 
 def test_what_was_set_reads_back_and_is_given_back_at_release(root: Path, journal: Path, peer: Peer) -> None:
-    answer = hold(peer)
+    answer = peer.hold()
     assert answer["ok"]
     assert [(knob["orig"], knob["readback"]) for knob in answer["knobs"]] == [
         ("schedutil", "performance"), ("600000", "1000000"), ("2400000", "1000000"),
@@ -58,14 +35,14 @@ def test_what_was_set_reads_back_and_is_given_back_at_release(root: Path, journa
 
 def test_the_connection_may_hold_one_lease_after_another(root: Path, peer: Peer) -> None:
     for _ in range(3):
-        assert hold(peer)["ok"]
+        assert peer.hold()["ok"]
         assert now(root) == SLOW
         assert peer.ask("release")["ok"]
         assert now(root) == STOCK
 
 
 def test_the_end_of_the_connection_gives_everything_back(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     peer.hang_up()
     assert peer.ends() == 0
     assert now(root) == STOCK
@@ -74,20 +51,20 @@ def test_the_end_of_the_connection_gives_everything_back(root: Path, journal: Pa
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_polite_signal_gives_everything_back(root: Path, peer: Peer, name: str) -> None:
-    hold(peer)
+    peer.hold()
     peer.process.send_signal(signal.Signals[name])
     assert peer.ends() == 128 + signal.Signals[name]
     assert now(root) == STOCK
 
 
 def test_a_lease_that_runs_out_gives_everything_back(root: Path, peer: Peer) -> None:
-    hold(peer, lease_s=0.2)
+    peer.hold(lease_s=0.2)
     assert peer.ends() == 0
     assert now(root) == STOCK
 
 
 def test_what_a_killed_farm_tune_left_is_given_back_by_the_next(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     parts.forsake(journal, peer.process.pid)
     assert now(root) == SLOW
     assert give_back(root, journal) == 0
@@ -96,7 +73,7 @@ def test_what_a_killed_farm_tune_left_is_given_back_by_the_next(root: Path, jour
 
 
 def test_whoever_comes_next_is_told_what_was_left(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     parts.forsake(journal, peer.process.pid)
     again = Peer(root, journal)
     try:
@@ -108,7 +85,7 @@ def test_whoever_comes_next_is_told_what_was_left(root: Path, journal: Path, pee
 
 
 def test_another_boot_has_forgotten_by_itself(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     parts.forsake(journal, peer.process.pid)
     put(root, BOOT, "boot-2")
     put(root, HIGH, "1800000")
@@ -126,7 +103,7 @@ def test_a_journal_that_cannot_be_read_stops_nobody(root: Path, journal: Path, t
 
 
 def test_what_something_else_has_set_is_left_to_it(root: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     put(root, HIGH, "1800000")
     rows = {row["path"]: row for row in peer.ask("release")["knobs"]}
     assert rows[HIGH]["seen"] == "1800000"
@@ -148,7 +125,7 @@ def test_a_limit_that_heat_lowered_is_nobody_elses_change(root: Path, peer: Peer
 def test_a_limit_read_while_the_board_is_hot_is_not_the_one_to_give_back(root: Path, peer: Peer) -> None:
     put(root, COOLER, "2")
     put(root, HIGH, "1500000")
-    knobs = {knob["path"]: knob for knob in hold(peer)["knobs"]}
+    knobs = {knob["path"]: knob for knob in peer.hold()["knobs"]}
     assert (knobs[HIGH]["orig"], knobs[HIGH]["orig_inferred"]) == ("2400000", True)
     peer.hang_up()
     peer.ends()
@@ -157,7 +134,7 @@ def test_a_limit_read_while_the_board_is_hot_is_not_the_one_to_give_back(root: P
 
 def test_what_a_governor_was_tuned_to_comes_back_with_it(root: Path, peer: Peer) -> None:
     put(root, f"{POLICY}/schedutil/rate_limit_us", "500")
-    hold(peer)
+    peer.hold()
     put(root, f"{POLICY}/schedutil/rate_limit_us", "10000")  # as the kernel does when a governor takes over
     assert peer.ask("release")["ok"]
     assert (root / POLICY / "schedutil" / "rate_limit_us").read_text() == "500\n"
@@ -166,7 +143,7 @@ def test_what_a_governor_was_tuned_to_comes_back_with_it(root: Path, peer: Peer)
 def test_what_a_governor_was_tuned_to_for_all_policies_comes_back_with_it(root: Path, peer: Peer) -> None:
     shared = f"{parts.CPUFREQ}/schedutil/up_threshold"
     put(root, shared, "50")
-    hold(peer)
+    peer.hold()
     put(root, shared, "95")
     assert peer.ask("release")["ok"]
     assert (root / shared).read_text() == "50\n"
@@ -175,7 +152,7 @@ def test_what_a_governor_was_tuned_to_for_all_policies_comes_back_with_it(root: 
 def test_the_speed_that_somebody_had_set_comes_back_with_its_governor(root: Path, peer: Peer) -> None:
     put(root, GOVERNOR, "userspace")
     put(root, f"{POLICY}/scaling_setspeed", "1200000")
-    hold(peer)
+    peer.hold()
     put(root, f"{POLICY}/scaling_setspeed", "<unsupported>")
     assert peer.ask("release")["ok"]
     assert (root / GOVERNOR).read_text() == "userspace\n"
@@ -183,7 +160,7 @@ def test_the_speed_that_somebody_had_set_comes_back_with_its_governor(root: Path
 
 
 def test_a_limit_that_tells_nonsense_keeps_nothing_from_the_others(root: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     put(root, HIGH, "²")
     rows = {row["path"]: row for row in peer.ask("release")["knobs"]}
     assert rows[HIGH]["seen"] == "²"
@@ -192,7 +169,7 @@ def test_a_limit_that_tells_nonsense_keeps_nothing_from_the_others(root: Path, p
 
 
 def test_a_knob_that_is_a_fifo_holds_nobody_up(root: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     (root / HIGH).unlink()
     os.mkfifo(root / HIGH)
     rows = {row["path"]: row for row in peer.ask("release")["knobs"]}
@@ -202,7 +179,7 @@ def test_a_knob_that_is_a_fifo_holds_nobody_up(root: Path, peer: Peer) -> None:
 
 
 def test_a_policy_that_vanishes_keeps_nothing_from_the_others(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     (root / HIGH).unlink()
     rows = {row["path"]: row for row in peer.ask("release")["knobs"]}
     assert (rows[HIGH]["restored"], rows[HIGH]["error"]) == (False, "ENOENT")
@@ -212,7 +189,7 @@ def test_a_policy_that_vanishes_keeps_nothing_from_the_others(root: Path, journa
 
 
 def test_two_cannot_hold_the_clocks_at_once(root: Path, journal: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     other = Peer(root, journal)
     try:
         answer = other.ask("acquire", lease_s=60)
@@ -302,11 +279,11 @@ def test_a_knob_that_leads_elsewhere_is_refused(root: Path, tmp_path: Path, peer
 def test_nonsense_is_answered_and_changes_nothing(root: Path, peer: Peer, line: bytes) -> None:
     assert not peer.say(line)["ok"]
     assert now(root) == STOCK
-    assert hold(peer)["ok"]
+    assert peer.hold()["ok"]
 
 
 def test_a_line_without_end_ends_the_connection(root: Path, peer: Peer) -> None:
-    hold(peer)
+    peer.hold()
     peer.line.sendall(b"x" * (tune.LINE_LIMIT + 1))
     assert peer.ends() == 0
     assert now(root) == STOCK
@@ -319,7 +296,7 @@ def test_only_knobs_can_be_read(root: Path, peer: Peer) -> None:
 
 def test_a_knob_that_nobody_may_write_is_closed_to_root_too(root: Path, peer: Peer) -> None:
     parts.close(root)
-    assert [knob["error"] for knob in hold(peer)["knobs"]] == ["EACCES"] * 3
+    assert [knob["error"] for knob in peer.hold()["knobs"]] == ["EACCES"] * 3
     assert all(row["restored"] for row in peer.ask("release")["knobs"])
 
 

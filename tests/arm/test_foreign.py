@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from onnx import ModelProto, helper, numpy_helper
 
-from farm_lab.sshd import banner
+from farm_lab.sshd import banner, free_port
 from farm_orchestrator import bundle, digest
 from farm_orchestrator.transport import names, open_channel, resolve
 from run_support import QUICK, Desk, Said
-from transport_support import fingerprint, free_port, make_key, public, until
+from transport_support import fingerprint, make_key, public, until
 from variants_support import folder, model, value
 
 pytestmark = pytest.mark.arm

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bootstrap_support import wheel
+from farm_lab.sshd import free_port
 from farm_orchestrator.bootstrap import wheelhouse
 from farm_orchestrator.bootstrap.archive import pack
 from farm_orchestrator.bootstrap.targets import Target, platforms, wheel_name
 from farm_orchestrator.bootstrap.wheels import NoWheels, resolve
 from farm_orchestrator.errors import UsageError
-from transport_support import free_port
 
 PI = Target("aarch64", (2, 31), (3, 9))
 PI_TAG = "cp39-cp39-manylinux_2_27_aarch64.manylinux_2_28_aarch64"

@@ -53,6 +53,44 @@ def test_an_empty_variable_is_no_variable(tmp_path: Path) -> None:
     assert load(tmp_path, "preset: quick\n", {"FARM_PRESET": ""}).preset == "quick"
 
 
+def test_a_variable_may_name_a_file_that_holds_the_value(tmp_path: Path) -> None:
+    secret = "redis://farmw:hunter2@redis:6379/0"
+    (tmp_path / "broker").write_text(f"{secret}\n")
+    (tmp_path / "preset").write_text(" quick \n")
+    env = {"FARM_BROKER_FILE": str(tmp_path / "broker"), "FARM_PRESET_FILE": "preset"}
+    assert load(tmp_path, "broker: hints\n", env).broker == secret
+    assert load(tmp_path, env=env).preset == "quick"
+    assert load(tmp_path, env=env, preset="mlperf").preset == "mlperf"
+
+
+def test_a_variable_and_its_file_exclude_each_other(tmp_path: Path) -> None:
+    (tmp_path / "broker").write_text("redis://h/0")
+    env = {"FARM_BROKER": "redis://:hunter2@h/1", "FARM_BROKER_FILE": str(tmp_path / "broker")}
+    said = refusal(tmp_path, env=env)
+    assert said.startswith("FARM_BROKER and FARM_BROKER_FILE are both set")
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "secret cannot be read: No such file or directory"),
+        (b"\xff\xfe", "secret cannot be read: no UTF-8"),
+        (b" \n", "secret is empty"),
+        (b"amqp://me:hunter2@h", "must be a folder or redis://, rediss://, redis+socket://, not amqp://"),
+    ],
+)
+def test_a_file_that_holds_no_value_is_named_without_repeating_it(
+    tmp_path: Path, content: bytes | None, text: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    said = refusal(tmp_path, env={"FARM_BROKER_FILE": "secret"})
+    assert said.startswith("FARM_BROKER_FILE: ")
+    assert text in said
+    assert "hunter2" not in said
+
+
 @pytest.mark.parametrize(("ci", "preset"), [("true", "ci"), ("1", "ci"), ("false", "standard"), ("", "standard")])
 def test_in_continuous_integration_the_preset_is_ci(tmp_path: Path, ci: str, preset: str) -> None:
     assert load(tmp_path, env={"CI": ci}).preset == preset
@@ -96,7 +134,7 @@ def test_a_wrong_file_is_told_by_line_and_column_with_a_suggestion(
     )
 
 
-@pytest.mark.parametrize("key", ["budgets", "notify", "nightly"])
+@pytest.mark.parametrize("key", ["anchors"])
 def test_keys_of_later_work_are_unknown(tmp_path: Path, key: str) -> None:
     assert f"{key}: there is no such key" in refusal(tmp_path, f"{key}: {{}}\n")
 
@@ -120,7 +158,12 @@ def test_a_user_without_a_password_may_stand_in_the_file(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("STORE", "postgresql://me:hunter2@h/db", "must be sqlite:///FILE"),
+        ("STORE", "postgresql://me:hunter2@h/db", "must begin with postgresql+psycopg://"),
+        ("STORE", "postgresql+psycopg://me:hunter2@h", "names no database"),
+        ("STORE", "postgresql+psycopg://me:hunter2@h:port/db", "is no URL"),
+        ("STORE", "mysql://me:hunter2@h/db", "must be sqlite:///FILE"),
+        ("BROKER", "rediss://me:hunter2@h/0?ssl_cert_reqs=none", "rediss:// takes ssl_ca_certs=FILE"),
+        ("BROKER", "rediss://me:hunter2@h/0?ssl_ca_certs=", "rediss:// takes ssl_ca_certs=FILE"),
         ("STORE", "sqlite://", "must be sqlite:///FILE"),
         ("STORE", "sqlite:///:memory:", "must be sqlite:///FILE"),
         ("STORE", "sqlite:///x.db?mode=ro", "must be sqlite:///FILE"),
@@ -138,12 +181,61 @@ def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, text: 
     assert "hunter2" not in said
 
 
+def test_a_password_of_the_database_in_the_file_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    for url in ("postgresql+psycopg://me:hunter2@h/db", "postgresql+psycopg://h/db?sslpassword=hunter2"):
+        text = refusal(tmp_path, f"store: {url}\n")
+        assert "set FARM_STORE instead, or keep the password in ~/.pgpass" in text
+        assert "hunter2" not in text
+        assert load(tmp_path, "preset: ci\n", {"FARM_STORE": url}).store == url
+
+
+def test_a_database_without_a_password_may_stand_in_the_file(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://farm@h:5433/db?sslmode=verify-full&sslrootcert=/etc/ca.pem"
+    found = load(tmp_path, f"store: {url}\n")
+    assert (found.store, found.shared, load(tmp_path, "preset: ci\n").shared) == (url, True, False)
+
+
+def test_a_farm_of_several_machines_needs_a_broker_that_they_all_reach(tmp_path: Path) -> None:
+    found = load(tmp_path, env={"FARM_STORE": "postgresql+psycopg://me:hunter2@h/db"})
+    with pytest.raises(UsageError) as caught:
+        config.check_client(found)
+    assert "the broker is a folder of this one" in str(caught.value)
+    assert "FARM_BROKER" in str(caught.value)
+    config.check_client(load(tmp_path, env={"FARM_STORE": found.store, "FARM_BROKER": "redis://h/0"}))
+
+
+@pytest.mark.parametrize(
+    ("missing", "env"),
+    [("psycopg", {"FARM_STORE": "postgresql+psycopg://me:hunter2@h/db", "FARM_BROKER": "redis://h/0"}),
+     ("redis", {"FARM_BROKER": "redis://me:hunter2@h/0"})],
+)  # fmt: skip
+def test_a_client_that_is_not_installed_is_named_with_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, env: dict[str, str]
+) -> None:
+    for module in ("addresses", "config"):
+        monkeypatch.setattr(f"farm_orchestrator.{module}.find_spec", lambda name: None if name == missing else name)
+    with pytest.raises(UsageError) as caught:
+        config.check_client(load(tmp_path, env=env))
+    assert "pip install 'benchfarm[shared]'" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_files_of_tls_start_at_the_file_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "farm.yaml").write_text(
+        "broker: rediss://farm@h:6380/0?ssl_ca_certs=tls/ca.pem&ssl_certfile=/etc/me.crt\n"
+    )
+    url = f"rediss://farm@h:6380/0?ssl_ca_certs={tmp_path}/tls/ca.pem&ssl_certfile=/etc/me.crt"
+    assert load(tmp_path / "sub").broker == url
+
+
 def test_a_wrong_flag_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path, preset="quik").startswith("--preset: must be one of")
 
 
 def test_settings_pass_through_one_line_of_json_and_hide_the_password_when_printed(tmp_path: Path) -> None:
-    found = load(tmp_path, env={"FARM_BROKER": "redis://me:hunter2@h:1/0"}, inventory="i.yaml")
+    store = "postgresql+psycopg://me:hunter2@h/db"
+    found = load(tmp_path, env={"FARM_BROKER": "redis://me:hunter2@h:1/0", "FARM_STORE": store}, inventory="i.yaml")
     assert Settings.from_json(json.loads(json.dumps(found.to_json()))) == found
     assert "hunter2" not in repr(found)
 
@@ -197,4 +289,5 @@ def test_without_an_inventory_boards_are_named_as_ssh_knows_them(tmp_path: Path)
 def test_the_schema_accepts_what_the_farm_accepts() -> None:
     check = jsonschema.Draft202012Validator(config.schema())
     assert check.is_valid({"preset": "ci", "broker": "redis://h/0", "runs": "out"})
-    assert not check.is_valid({"budgets": {}})
+    assert check.is_valid({"budgets": {"latency_p50": "+5%"}})
+    assert not check.is_valid({"anchors": {}})

@@ -22,10 +22,13 @@ def plain(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "farm", (("PYTHONPATH", str(tmp_path / "site")), ("FARM_BROKER", URL)))
 
 
-def test_the_client_is_in_the_extra_alone_and_the_tests_take_it() -> None:
+def test_the_clients_are_in_the_extra_alone_and_the_tests_take_it() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert not any(text.startswith("redis") for text in project["dependencies"])
-    assert [text.partition(">")[0] for text in project["optional-dependencies"]["shared"]] == ["redis"]
+    assert not any(text.startswith(("redis", "psycopg")) for text in project["dependencies"])
+    assert [text.partition(">")[0] for text in project["optional-dependencies"]["shared"]] == [
+        "psycopg[binary]",
+        "redis",
+    ]
     assert "benchfarm[shared]" in project["optional-dependencies"]["test"]
 
 

@@ -18,8 +18,10 @@ from farm_inventory import load, parse_document
 from farm_inventory.fields import Fields
 from farm_orchestrator import config
 from farm_orchestrator.bootstrap import table as released
+from farm_orchestrator.farm_yaml import FarmFile
 from farm_orchestrator.variants.document import VariantsFile
 from farm_reports import findings, meanings, verdict
+from farm_reports.past import PastWord
 from farm_reports.results import BaselineWord, CellState, GateWord
 from run_support import ROOT
 
@@ -46,6 +48,7 @@ def test_every_finding_stands_in_the_report_s_document_with_its_own_words() -> N
 
 def test_the_words_of_comparisons_and_cells_are_explained() -> None:
     assert set(_words(REPORT, "against the baseline")) == set(get_args(BaselineWord))
+    assert set(_words(REPORT, "against the past")) == set(get_args(PastWord))
     assert set(_words(REPORT, "a cell")) == set(get_args(CellState))
 
 
@@ -53,7 +56,9 @@ def test_the_words_of_comparisons_and_cells_are_explained() -> None:
     ("head", "told"),
     [
         ("term", meanings.TERMS),
+        ("where the time goes", meanings.PROFILED),
         ("against the baseline", meanings.COMPARED),
+        ("against the past", {**meanings.PAST, **meanings.SINCE}),
         ("the run", meanings.RUN),
         ("over all boards", meanings.FLEET),
     ],
@@ -72,6 +77,7 @@ def test_every_word_of_a_run_has_its_exit_code() -> None:
     """All that any gates, any number of boards and any choice about inconclusive runs can lead to."""
     gates = [chosen for size in range(len(GATES) + 1) for chosen in itertools.combinations(GATES, size)]
     words = {verdict.run(chosen, boards, 1) for chosen in gates for boards in (0, 1)}
+    words |= {verdict.run((), 1, 1, chosen) for chosen in gates}
     assert {word for (word,) in ([row[0].strip("`")] for row in table(REPORT, "the run"))} == words
     pairs = {(verdict.exit_code(word, choice), word) for word in words for choice in INCONCLUSIVE}
     documented = {(int(row[0]), word) for row in table(TROUBLE, "code") for word in re.findall(r"`(\w+)`", row[1])}
@@ -102,7 +108,8 @@ def test_every_yaml_block_is_accepted(tmp_path: Path) -> None:
             file.write_text(block.text)
             assert load(file, tmp_path)
         else:
-            assert parse_document(block.text, f"{block.document}:{block.line}", VariantsFile)
+            form = FarmFile if block.text.startswith(("notify:", "store:", "nightly:")) else VariantsFile
+            assert parse_document(block.text, f"{block.document}:{block.line}", form)
 
 
 def test_every_package_that_is_installed_is_listed() -> None:

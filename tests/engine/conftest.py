@@ -4,20 +4,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine_support import close_farms
+from engine_support import farms_end
 from redis_support import PrivateRedis
 
-
-@pytest.fixture(autouse=True)
-def farms_end() -> Iterator[None]:
-    yield
-    close_farms()
+__all__ = ["farms_end"]
 
 
 @pytest.fixture
 def redis_server() -> Iterator[PrivateRedis]:
     with PrivateRedis() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str | None:
+    """None: a file in the farm's home."""
+    if request.param == "sqlite":
+        return None
+    url: str = request.getfixturevalue("pg_url")
+    return url
 
 
 @pytest.fixture(params=["folder", "redis"])

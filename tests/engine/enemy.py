@@ -51,6 +51,7 @@ WORDS = {
     "early outputs": text("outputs", name="a", size=1, sha256="0" * 64),
     "finding": f"{samples()}\n{text('done', facts={}, findings=[{'name': 5}])}",
     "reboot": done(boot_id="another"),
+    "boastful": done(outputs={"file": "../../x", "sha256": "x"}, profile={"nodes": 7}, failure="none", lost=[1]),
     "fault": text("failed", stage="slot", kind="AGENT_ERROR", detail="a bug"),
 }
 

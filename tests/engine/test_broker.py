@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine_support import make_farm
-from farm_orchestrator import broker, store
+from farm_orchestrator import broker, redis_hints, store
 from farm_orchestrator.reconcile import reconcile
 from redis_support import PrivateRedis
 
@@ -27,6 +27,39 @@ def test_a_hint_waits_until_somebody_takes_it(home: Path, broker_url: str | None
     kick = broker.kicker(broker.make_app(broker_url, home))
     assert [kick("b0"), kick("b1")] == [True, True]
     assert hints(broker_url, home) == 2
+
+
+def test_hints_that_nobody_takes_do_not_add_up_on_a_redis(
+    home: Path, redis_server: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead farm's queue stays short, and the newest hints stay in it."""
+    monkeypatch.setattr(redis_hints, "WAITING", 5)
+    app = broker.make_app(redis_server.url, home)
+    assert all(broker.sender(app)(f"b{number}", broker.LANES) for number in range(8))
+    assert hints(redis_server.url, home) == 5
+    with app.connection_for_read() as connection, connection.SimpleQueue(broker.LANES) as queue:
+        assert [queue.get(timeout=10).payload[0] for _ in range(5)] == [[f"b{number}"] for number in range(3, 8)]
+
+
+def test_hints_that_nobody_takes_do_not_add_up_in_a_folder(home: Path) -> None:
+    """However often a board is hinted at, one hint waits for it."""
+    app = broker.make_app(None, home)
+    for _ in range(3):
+        assert all(broker.sender(app)(f"b{number}", broker.LANES) for number in range(8))
+    assert hints(None, home) == 8
+    with app.connection_for_read() as connection, connection.SimpleQueue(broker.LANES) as queue:
+        taken = [queue.get(timeout=10) for _ in range(8)]
+        for hint in taken:
+            hint.ack()
+    assert sorted(hint.payload[0][0] for hint in taken) == [f"b{number}" for number in range(8)]
+    assert hints(None, home) == 0
+
+
+def test_a_queue_on_a_redis_goes_in_the_end(home: Path, redis_server: PrivateRedis) -> None:
+    assert broker.kicker(broker.make_app(redis_server.url, home))("b0")
+    key = next(key for key in str(redis_server.say("KEYS", "farm:*")).split("'") if key.endswith(":lanes"))
+    assert 0 < int(str(redis_server.say("PTTL", key))) <= redis_hints.FORGOTTEN_MS
+    assert redis_server.say("LLEN", key) == "1"
 
 
 def test_a_new_engine_begins_with_an_empty_folder_and_leaves_the_rest_alone(home: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 import engine_support as support
 from engine_support import Farm, die_in_phase, make_farm, running, tend, variant, wait_for, world_of
-from farm_orchestrator import reporting, store
+from farm_orchestrator import store, tabled
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import Json, Limits, State
 from farm_orchestrator.store import Artefacts
@@ -50,9 +50,9 @@ def check(farm: Farm) -> None:
 
 
 def reported(farm: Farm) -> Results:
-    found = reporting.read(farm.store, support.RUN)
-    store.compact(farm.folder, found.launches)
-    return judge.results(reporting.tables(replace(found, run=replace(found.run, facts=FACTS)), {}, {}))
+    found = tabled.read(farm.store, support.RUN)
+    store.compact(farm.folder, [found.launches])
+    return judge.results(tabled.tables(replace(found, run=replace(found.run, facts=FACTS)), {}, {}))
 
 
 def test_the_gate_that_is_open_is_measured_once_more_and_the_report_says_so(tmp_path: Path) -> None:

@@ -49,6 +49,16 @@ def test_outputs_that_are_not_what_the_agent_said_are_refused(mode: str, why: st
     assert not list(farm.folder.glob("outputs-*"))
 
 
+def test_facts_that_are_the_farms_own_are_no_agents_to_tell(tmp_path: Path) -> None:
+    farm = enemy_farm(tmp_path, "boastful")
+    with world_of(farm) as world:
+        assert drained(world) == []
+    done = farm.rows(state=State.DONE)
+    assert done
+    assert not [row for row in done if {"outputs", "profile", "failure", "lost"} & row.facts.keys()]
+    store.compact(farm.folder, [done])
+
+
 def test_what_an_agent_said_lies_in_the_transcript_also_where_it_was_nonsense(tmp_path: Path) -> None:
     farm = enemy_farm(tmp_path, "html")
     with world_of(farm) as world:

@@ -47,9 +47,10 @@ def test_a_launch_goes_on_until_done_or_failed() -> None:
     assert isinstance(failed.end, wire.Failed)
 
 
-def test_an_evaluation_has_outputs_and_no_samples() -> None:
+@pytest.mark.parametrize("kind", ["evaluate", "profile"])
+def test_an_evaluation_and_a_profile_have_a_file_and_no_samples(kind: str) -> None:
     outputs = wire.Outputs(LAUNCH, "outputs.npz", 5, "0" * 64)
-    answer = taken("evaluate", outputs, DONE)
+    answer = taken(kind, outputs, DONE)
     assert answer is not None
     assert answer.outputs == outputs
     assert answer.latency_ns.size == 0
@@ -74,6 +75,8 @@ def test_an_evaluation_has_outputs_and_no_samples() -> None:
         ("evaluate", wire.Outputs(LAUNCH, "a\n", 5, "0" * 64), "name"),
         ("evaluate", wire.Outputs(LAUNCH, "a", 5, "0" * 64 + "\n"), "sha256"),
         ("evaluate", wire.Outputs(LAUNCH, "a", 1 << 40, "0" * 64), "bytes"),
+        ("profile", samples(0, 5), "kind profile"),
+        ("profile", wire.Outputs(LAUNCH, "a", (128 << 20) + 1, "0" * 64), "bytes"),
         ("evaluate", wire.Readings(LAUNCH, [{"t_ns": True, "source": "x"}]), "t_ns"),
         ("evaluate", wire.Readings(LAUNCH, [{"t_ns": 1, "source": None}]), "source"),
         ("evaluate", wire.Readings(LAUNCH, [{"t_ns": 1, "source": "x", "value": "1"}]), "no number"),

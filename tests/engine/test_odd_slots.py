@@ -6,7 +6,7 @@ import pytest
 
 import engine_support as support
 from engine_support import Farm, make_farm, world_of
-from farm_orchestrator import reporting, store
+from farm_orchestrator import store, tabled
 from farm_orchestrator.cli.provisional import Figure, figures
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import Phase, State
@@ -30,7 +30,7 @@ def shown(farm: Farm) -> list[Figure]:
 def compared(farm: Farm) -> list[LaunchRecord]:
     rows = farm.rows(phase=Phase.MEASURE)
     assert {row.state for row in rows} == {State.DONE}
-    return [reporting._launch(row) for row in rows]  # the border between the store and the judge
+    return [tabled.launch_record(row) for row in rows]  # the border between the store and the judge
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import engine_support as support
 from engine_support import Farm, finish, make_farm, running, tend, wait_for
 from farm_orchestrator import failpoint, store
-from farm_orchestrator.broker import HINT_S, LANE, LANES, make_app
+from farm_orchestrator.broker import LANE, LANES, kicker, make_app
 from farm_orchestrator.engine import Engine, start_worker
 from farm_orchestrator.model import State
 from farm_orchestrator.reconcile import reconcile
@@ -19,7 +20,38 @@ from redis_support import PrivateRedis
 
 EARLIER = {"after_requeue": "after_claim"}  # nothing is queued again before a worker died with a launch in hand
 WITH_OUTPUTS = "artefact_put"  # the stand-in gives none
-PLACES = [(name, ("folder", "redis")[index % 2]) for index, name in enumerate(failpoint.NAMES)]
+STORES, CARRIERS = ("sqlite", "postgresql"), ("folder", "redis")
+PLACES = [
+    (name, (kept, CARRIERS[(index + place) % 2]))
+    for index, name in enumerate(failpoint.WORKER)
+    for place, kept in enumerate(STORES)
+]
+
+
+def board_for(name: str, folder: Path) -> str:
+    """A `python` whose agent leads to that failpoint."""
+    if name == WITH_OUTPUTS:
+        return sys.executable
+    if name.endswith("_lose"):
+        (folder / ".farm" / "boards" / "b0").mkdir(parents=True)
+        (folder / ".farm" / "boards" / "b0" / "hold").touch()
+        return faulty(folder / "faulty", "lost")
+    return faulty(folder / "faulty", "dead") if name.endswith("board_loss") else support.stand_in(folder / "stand-in")
+
+
+def faulty(folder: Path, fault: str) -> str:
+    """A `python` that is the stand-in's, but that its agent does not start as often as there are deaths to come, or is
+    killed in the midst of its first timed launch.
+    """
+    sound = support.stand_in(folder)
+    script, once = folder / "once", folder / fault
+    once.touch()
+    hold = folder.parent / ".farm" / "boards" / "b0" / "hold"
+    lost = f"(while [ ! -s {hold.parent}/journal.jsonl ]; do sleep 0.1; done; rm {once}; kill -9 $$; rm {hold}) &"
+    what = f"rm {once}; exit 3;" if fault == "dead" else lost
+    script.write_text(f'#!/bin/sh\nif [ -e {once} ]; then {what} fi\nexec {sound} "$@"\n')
+    script.chmod(0o700)
+    return str(script)
 
 
 def until_dead(farm: Farm, engine: Engine) -> int:
@@ -46,14 +78,21 @@ def release(farm: Farm) -> None:
     farm.hold("b0").unlink()
 
 
-@pytest.mark.parametrize(("name", "carrier"), PLACES)
+@pytest.mark.parametrize(
+    ("name", "servers"), PLACES, ids=lambda each: each if isinstance(each, str) else "-".join(each)
+)
 def test_a_worker_that_dies_at_a_failpoint_leaves_a_run_that_the_next_one_finishes(
-    name: str, carrier: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    servers: tuple[str, str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What dies does not know its broker: each of the two carries half of the failpoints."""
+    """What dies does not know its broker: each of the two carries half of the failpoints of a store."""
+    kept, carrier = servers
     url = None if carrier == "folder" else request.getfixturevalue("redis_server").url
-    python = sys.executable if name == WITH_OUTPUTS else support.stand_in(tmp_path / "stand-in")
-    farm = make_farm(tmp_path, blocks=1, broker_url=url, python=python)
+    place = None if kept == "sqlite" else request.getfixturevalue("pg_url")
+    farm = make_farm(tmp_path, blocks=1, broker_url=url, store_url=place, python=board_for(name, tmp_path))
     deaths = [place for place in (EARLIER.get(name), name) if place]
     monkeypatch.setenv("FAILPOINT", deaths[0])
     with running(farm) as engine:
@@ -155,16 +194,34 @@ def test_a_hint_that_was_taken_by_a_worker_that_dies_is_sent_again(tmp_path: Pat
     assert support.broken_promises(farm) == []
 
 
-def test_a_hint_that_is_too_old_is_dropped_and_sent_again(tmp_path: Path, broker_url: str | None) -> None:
+def test_a_hint_that_is_lost_is_sent_again(tmp_path: Path, broker_url: str | None) -> None:
     farm = make_farm(tmp_path, blocks=1, broker_url=broker_url, python=support.stand_in(tmp_path / "stand-in"))
     app = make_app(farm.settings.broker, farm.home)
 
     def late(board: str) -> bool:
-        app.send_task(LANE, (board,), queue=LANES, expires=-HINT_S, retry=False)
+        app.send_task(LANE, (board,), queue=LANES, expires=-1, retry=False)
         return True
 
     with running(farm) as engine:
         reconcile(farm.store, late)
+        finish(farm, engine)
+    assert support.broken_promises(farm) == []
+
+
+@pytest.mark.parametrize("ahead_s", [-600, 600])
+def test_one_hint_is_enough_whatever_the_clock_of_its_sender_says(
+    tmp_path: Path, broker_url: str | None, ahead_s: int
+) -> None:
+    farm = make_farm(tmp_path, blocks=1, broker_url=broker_url, python=support.stand_in(tmp_path / "stand-in"))
+    app = make_app(farm.settings.broker, farm.home)
+    right = app.now
+    app.now = lambda: right() + timedelta(seconds=ahead_s)
+    run = farm.parts[0].run
+    with running(farm) as engine:
+        assert kicker(app)("b0")
+        wait_for(
+            lambda: farm.rows(state=State.DONE), "the first launch", lambda: store.attach(farm.store, run)
+        )  # nobody reconciles, so no other hint comes
         finish(farm, engine)
     assert support.broken_promises(farm) == []
 

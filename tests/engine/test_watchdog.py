@@ -39,8 +39,9 @@ class Scene:
         self.said.append(f"stop: {reason}")
 
     def at(self, now: float) -> str | None:
-        """The verdict after a look at that time."""
+        """The verdict after a look at that time, with what the store says then."""
         self.now = now
+        self.dog.ask()
         self.dog.look()
         return self.watch.verdict.reason if self.watch.verdict else None
 
@@ -136,12 +137,55 @@ def test_a_store_that_cannot_be_read_for_a_while_stops_nothing(scene: Scene) -> 
     assert scene.at(1.0) is None
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_watchdog_that_dies_stops_its_worker() -> None:
-    stopping = threading.Event()
-    dog = Watchdog(lambda runs: runs, stopping, period_s=0.001)
-    watch = Watch(threading.Event(), lambda: None)
-    watch.concern = "a bug"  # type: ignore[assignment]  # that is the bug
-    dog.watches.add(watch)
+def test_what_the_store_said_last_holds_while_it_says_nothing(scene: Scene) -> None:
+    scene.cancelled.add("r")
+    scene.watch.expect(LAUNCH)
+    scene.dog.ask()
+
+    def unreadable(runs: object) -> set[str]:
+        raise StoreError("locked")
+
+    scene.dog.cancelled = unreadable
+    assert scene.at(1.0) == "worker_lost"
+
+
+def test_while_the_store_does_not_answer_agents_hear_beats_and_a_lost_lease_is_cut() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hanging(runs: object) -> set[str]:
+        asked.set()
+        answer.wait(120)
+        return set()
+
+    scene = Scene()
+    dog = Watchdog(hanging, scene.stopping, period_s=0.001, clock=scene.clock)
+    scene.watch.expect(Concern("the launch", until=1e9, run="r"))
+    dog.watches.add(scene.watch)
     dog.start()
-    wait_for(stopping.is_set, "the end of the worker")
+    try:
+        assert asked.wait(60)
+        for count in (1, 2, 3):
+            scene.now += 2.0
+            wait_for(lambda: len(scene.said) >= count, "a beat")  # noqa: B023 - waited for here
+        scene.lost.set()
+        assert scene.closed.wait(60)
+    finally:
+        answer.set()
+        dog.close()
+    assert not scene.stopping.is_set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("broken", ["look", "ask"])
+def test_a_watchdog_of_which_a_thread_dies_stops_its_worker(scene: Scene, broken: str) -> None:
+    def bug(*_: object) -> set[str]:
+        raise ZeroDivisionError
+
+    dog = Watchdog(bug if broken == "ask" else set, scene.stopping, period_s=0.001)
+    scene.watch.expect(Concern("the launch", until=1e9, run="r"))
+    if broken == "look":
+        scene.beat = bug  # type: ignore[assignment,method-assign]  # that is the bug
+    dog.watches.add(scene.watch)
+    dog.start()
+    wait_for(scene.stopping.is_set, "the end of the worker")
+    dog.close()

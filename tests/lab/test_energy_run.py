@@ -18,6 +18,8 @@ from farm_orchestrator import powered
 from farm_reports.stats import energy
 from farm_reports.stats.flow import Rail
 from lab_support import at, options
+from reports_recomputed import differing
+from reports_stored import Stored, joules
 from run_support import DIGITS, Desk, heard
 
 RAPL = "sys/class/powercap/intel-rapl:0"
@@ -64,6 +66,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
     lab.down(where)
 
 
+@pytest.fixture(scope="module")
+def stored(ran: Tables, tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    return Stored(Desk(tmp_path_factory.getbasetemp() / "counted0").runs()[-1])
+
+
 def test_a_launch_takes_what_the_physics_summed_up(ran: Tables) -> None:
     _, readings, facts = ran
     window = (facts["slot_t0_ns"], facts["slot_t1_ns"])
@@ -94,3 +101,13 @@ def test_it_can_be_computed_again_from_what_lies_in_the_runs_folder(ran: Tables)
     rail["key"] = source.removeprefix("rail.").removesuffix(".power")
     told = {"hardware": {"rails": [rail], "power": [rail["key"]]}}
     assert powered.facts({}, told, facts, readings)["energy_uj"] == facts["energy_uj"]
+
+
+def test_every_number_can_be_computed_again_from_the_three_tables(ran: Tables, stored: Stored) -> None:
+    """Energy too: from the readings of the rail, by the trapezoid, the edges of the slot between two readings."""
+    results, readings, facts = ran
+    source = next(row["source"] for row in readings if row["source"].endswith(".power"))
+    uj = joules(stored, readings[0]["launch"], source, (facts["slot_t0_ns"], facts["slot_t1_ns"])) * 1e6
+    assert uj == pytest.approx(facts["energy_uj"], rel=1e-6)
+    assert results["cells"][0]["energy_mj"]["value"] == pytest.approx(uj / facts["n"] / 1e3, rel=1e-6)
+    assert differing(stored) == []

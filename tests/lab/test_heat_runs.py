@@ -111,3 +111,14 @@ def test_what_is_accepted_knows_nothing_of_the_faults(ran: tuple[Desk, Said, Pla
     (other,) = [c for c in said.results["cells"] if (c["board"], c["variant"]) == (board, "other")]
     assert other["versus_baseline"]["verdict"] == "slower"
     assert other["launches"]["dropped"] >= 1
+
+
+def test_the_page_tells_which_board_was_held_back_and_how_hot_it_was(ran: tuple[Desk, Said, Places]) -> None:
+    """Also of launches whose block was dropped for it: the board was hot all the same."""
+    desk, said, _ = ran
+    heat = {one["board"]: one for one in said.results["heat"]}
+    facts = [row["facts"] for row in timed(desk, "vb001")]
+    assert heat["vb001"]["held_back"] >= 1
+    assert 0 < heat["vb001"]["share"]["value"] < 1
+    assert heat["vb001"]["hottest_c"]["value"] >= max(each["temp_mc_end"] for each in facts) / 1000
+    assert heat["vb002"]["hottest_c"]["value"] < heat["vb001"]["hottest_c"]["value"]

@@ -9,18 +9,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from farm_orchestrator.cli.live import EVERY_S, LiveView, PlainView, QuietView, is_interactive, make_view, terminal
+from farm_orchestrator.cli.live import LiveView, PlainView, QuietView, is_interactive, make_view, terminal
+from farm_orchestrator.cli.progress import GLYPHS, state_of
 from farm_orchestrator.cli.provisional import figures
 from farm_orchestrator.cli.screen import Frame, draw
-from farm_orchestrator.store import BoardView, Running, Snapshot
-from live_support import HOSTILE, NOW, STATES, board, median, snapshot
+from farm_orchestrator.store import BoardView, Other, Running, Snapshot
+from live_golden import FOLDER, screens
+from live_support import (
+    FINDING,
+    HOSTILE,
+    NOW,
+    OTHERS,
+    STATES,
+    Clock,
+    board,
+    hundred,
+    median,
+    shut,
+    snapshot,
+)
 
 ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
-GLYPHS = "■▣◆·✕"
+STATE_GLYPHS = "■▣◆·✕"
 
 
 def frame(seen: Snapshot, title: str = "3 variants x 5 boards, run 20260101-000000-abcd") -> Frame:
-    return Frame(title, seen, figures(seen.medians, seen.baseline), 0, 130.0)
+    return Frame(title, seen, figures(seen.medians, seen.baseline), 0, 130.0, 130.0)
 
 
 def drawn(seen: Snapshot, width: int, height: int, title: str = "t") -> list[str]:
@@ -61,8 +75,8 @@ def test_a_run_with_room_shows_title_bar_grid_legend_attention_and_table() -> No
     assert "75/150 launches  2:10 elapsed ~2 min left" in lines[1]
     assert "  ■ ▣ ◆ · ✕ " in lines
     assert "■ 1 done   ▣ 1 running   ◆ 1 waiting   · 1 queued   ✕ 1 lost" in text
-    assert "rpi5-004  lost    host key changed; try: farm boards probe rpi5-004" in text
-    assert "rpi5-002  waiting link_lost: loss 2, tried again in 40 s" in text
+    assert "rpi5-004  lost     host key changed; try: farm boards check rpi5-004" in text
+    assert "rpi5-002  waiting  tried again in 40 s (loss 2): link_lost" in text
     assert re.search(r"provisional +launches +p50  x v0\n", text)
     assert re.search(r"v2 rpi5-000 +2 +1\.3\d ms  [23]\.\d\d \([23]\.\d\d to [23]\.\d\d\)", text)
 
@@ -79,7 +93,9 @@ def test_few_boards_are_told_by_name_with_what_each_is_at() -> None:
         "  ▣ c   timing int8",
         "  · d   queued",
     ]
-    assert "running" not in "\n".join(drawn(replace(snapshot(0), boards=boards[:3]), 80, 24))
+    told = "\n".join(drawn(replace(snapshot(0), boards=(*boards[:3], at("d", 4, "int8"))), 80, 24))
+    assert "running" not in told
+    assert "  ▣ d   profiling int8" in told
 
 
 def test_a_single_block_has_no_range() -> None:
@@ -99,17 +115,105 @@ def test_of_a_point_only_what_differs_on_one_board_is_told() -> None:
 
 def test_every_state_has_a_glyph_of_its_own_and_25_stand_in_a_row() -> None:
     lines = drawn(snapshot(60), 80, 40)
-    rows = [line.split() for line in lines if line.split() and set(line.split()) <= set(GLYPHS)]
+    rows = [line.split() for line in lines if line.split() and set(line.split()) <= set(STATE_GLYPHS)]
     assert [len(row) for row in rows] == [25, 25, 10]
-    assert set(rows[0]) == set(GLYPHS)
-    assert len(STATES) == len(GLYPHS)
+    assert set(rows[0]) == set(STATE_GLYPHS)
+    assert len(STATES) == len(STATE_GLYPHS)
+    assert len(set(GLYPHS.values())) == len(GLYPHS)
 
 
 def test_boards_without_room_are_counted_and_at_most_five_need_attention() -> None:
     text = "\n".join(drawn(snapshot(500), 80, 24))
     assert "more boards" in text
-    assert len(re.findall(r"farm boards probe|tried again", text)) == 5
+    assert len(re.findall(r"farm boards check|tried again", text)) == 5
     assert "and 195 more" in text
+
+
+@pytest.mark.parametrize("name", screens())
+def test_a_screen_equals_its_golden_text(name: str) -> None:
+    golden = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    assert screens()[name] + "\n" == golden, "look at the new screen, then renew it: python tests/live_golden.py"
+
+
+@pytest.mark.parametrize(("width", "height"), [*SIZES, (80, 24), (160, 50)])
+def test_a_hundred_boards_in_every_trouble_fit(width: int, height: int) -> None:
+    drawn(hundred(), width, height)
+    worse = replace(FINDING, variant=HOSTILE, text=HOSTILE)
+    boards = tuple(replace(each, reason=HOSTILE, quarantined=HOSTILE) for each in hundred().boards)
+    drawn(replace(hundred(), boards=boards, finding=worse), width, height)
+
+
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_a_long_reason_gives_way_to_the_command_that_mends(width: int) -> None:
+    seen = replace(snapshot(0), boards=tuple(board(f"b{i}", "lost", "because " * 40) for i in range(9)))
+    rows = [line for line in drawn(seen, width, 40) if "try:" in line]
+    assert [row.rsplit("; ", 1)[1] for row in rows] == [f"try: farm boards check b{i}" for i in range(5)]
+    assert all("because" in row for row in rows)
+
+
+def test_a_board_that_takes_no_work_says_why_and_what_gives_it_back() -> None:
+    seen = replace(snapshot(0), boards=(shut("hot", "quarantined"), shut("new-card", "drained"), board("b", "running")))
+    text = "\n".join(drawn(seen, 160, 30))
+    assert re.search(r"hot +quarantined +throttled in three .*; try: farm boards release hot", text)
+    assert re.search(r"new-card +drained +new SD card on Friday; try: farm boards release new-card", text)
+    at_work = replace(board("b", "running"), quarantined="just now")
+    assert state_of(at_work, NOW) == "running", "until its launch is through"
+
+
+def test_a_part_that_was_given_up_for_a_board_that_is_held_is_told_as_long_as_it_is_held() -> None:
+    def row(seen: BoardView) -> str:
+        (found,) = [line for line in drawn(replace(snapshot(0), boards=(seen,)), 80, 24) if "  hot  " in line]
+        return found
+
+    given_up = replace(
+        shut("hot", "drained"), ended="drained: new SD card on Friday; farm boards release hot ends that"
+    )
+    assert row(given_up) == "  hot  drained  new SD card on Friday; try: farm boards release hot"
+    assert row(replace(given_up, drained=None)) == "  hot  lost  drained: new SD card on Friday"
+
+
+def test_a_shared_farm_without_a_worker_is_told_above_all() -> None:
+    text = drawn(replace(hundred(), served=False), 80, 24)
+    assert text[text.index("  needs attention") + 1].endswith("nobody serves the queue; try: farm worker --boards '*'")
+
+
+def test_a_launch_that_nobody_holds_any_more_is_not_running() -> None:
+    left = replace(board("b", "running"), held=False)
+    assert state_of(left, NOW) == "queued"
+    (line,) = [line for line in drawn(replace(snapshot(0), boards=(left,)), 80, 24) if " b " in line]
+    assert line == "  · b  queued"
+
+
+def test_who_is_served_first_or_takes_turns_is_told() -> None:
+    def queue(*others: Other) -> list[str]:
+        seen = replace(snapshot(5), others=others)
+        return [line.strip() for line in drawn(seen, 120, 30) if OTHERS[0].run in line or OTHERS[1].run in line]
+
+    first, equal = OTHERS
+    assert queue() == []
+    assert queue(first, equal) == [f"behind run {first.run}, priority 5, on 12 boards"]
+    assert queue(first, first) == [f"behind run {first.run}, priority 5, on 12 boards, then 1 more run"]
+    assert queue(replace(equal, boards=1)) == [f"shares 1 board with run {equal.run}"]
+    assert queue(equal, equal, equal) == [f"shares 3 boards with run {equal.run} and 2 more runs"]
+    elsewhere = replace(board("b", "queued"), elsewhere=first.run)
+    (line,) = [line for line in drawn(replace(snapshot(0), boards=(elsewhere,)), 80, 24) if " b " in line]
+    assert line == f"  · b  queued, measuring for {first.run}"
+
+
+def test_what_somebody_reckoned_is_told_instead_of_the_pace() -> None:
+    seen = replace(snapshot(5), finish=NOW + 3000)
+    assert "~50 min left" in drawn(seen, 120, 14)[0]
+    assert "~2 min left" in drawn(replace(seen, finish=None), 120, 14)[0]
+
+
+def test_a_view_that_looks_in_late_counts_from_the_beginning_of_the_run() -> None:
+    for late, elapsed in ((True, "16:40 elapsed"), (False, "0:00 elapsed")):
+        out = Terminal()
+        view = LiveView(Console(file=out, force_terminal=True, width=80, height=24), clock=Clock(), late=late)
+        view.start("title", [])
+        view.update(snapshot(5))
+        view.finish()
+        assert elapsed in out.getvalue()
 
 
 def test_a_clean_run_asks_for_nobodys_attention() -> None:
@@ -141,74 +245,6 @@ def test_the_baseline_and_blocks_it_does_not_share_have_no_ratio() -> None:
     found = figures([median("b", 0, 1), median("b", 1, 2)], "v0")
     assert [f.ratio for f in found] == [None, None]
     assert figures([median("b", 1, 2)], None)[0].ratio is None
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def plain_view(**env: str) -> tuple[PlainView, io.StringIO, Clock]:
-    out, clock = io.StringIO(), Clock()
-    return PlainView(out, env=env, clock=clock), out, clock
-
-
-def test_lines_tell_the_points_of_a_board_apart() -> None:
-    view, out, _ = plain_view()
-    points = ("cpu/default/0/1/2400000", "cpu/default/0/1/600000")
-    medians = tuple(replace(median("rpi5-000", 0, 0), point=point) for point in points)
-    view.update(replace(snapshot(1), medians=medians))
-    told = [line.split(" ")[1:4] for line in out.getvalue().splitlines() if " ms " in line]
-    assert told == [["rpi5-000", "v0", "2400000"], ["rpi5-000", "v0", "600000"]]
-
-
-def test_without_a_terminal_there_is_a_line_per_finished_cell_and_one_every_30_s() -> None:
-    view, out, clock = plain_view()
-    view.start("title", ["estimate"])
-    seen = snapshot(5, blocks=3)
-    view.update(seen)
-    view.update(seen)
-    lines = out.getvalue().splitlines()
-    assert lines[:2] == ["title", "estimate"]
-    assert re.fullmatch(r"\d\d:\d\d:\d\d rpi5-000 v2 1\.3\d ms done", lines[2])
-    assert [line.split(" ", 1)[1] for line in lines[5:]] == [
-        "rpi5-002 waiting link_lost: loss 2, tried again in 40 s",
-        "rpi5-004 lost host key changed; try: farm boards probe rpi5-004",
-    ]
-    clock.now = EVERY_S
-    view.update(seen)
-    assert (
-        out.getvalue()
-        .splitlines()[-1]
-        .endswith("75/150 launches, boards: 1 done, 1 running, 1 waiting, 1 queued, 1 lost")
-    )
-
-
-def test_the_plain_view_holds_no_escape_codes_whatever_a_board_says() -> None:
-    view, out, _ = plain_view()
-    view.start(HOSTILE, [HOSTILE])
-    view.update(snapshot(5, 2, reason=HOSTILE))
-    view.update(Snapshot("r", "open", cancel=False, boards=(BoardView(HOSTILE, {"done": 1}),), now=NOW))
-    view.message(HOSTILE)
-    view.finish()
-    assert not ESCAPES.search(out.getvalue())
-    assert not any(line.startswith("::") for line in out.getvalue().splitlines())
-
-
-def test_colour_in_a_log_is_there_only_when_forced() -> None:
-    for env, coloured in (({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)):
-        view, out, _ = plain_view(**env)
-        view.update(snapshot(5))
-        assert ("\x1b[3" in out.getvalue()) == coloured
-
-
-def test_on_github_the_cells_of_a_board_are_a_group() -> None:
-    view, out, _ = plain_view(GITHUB_ACTIONS="true")
-    view.update(snapshot(1, blocks=1))
-    lines = out.getvalue().splitlines()
-    assert (lines[0], lines[-1], len(lines)) == ("::group::rpi5-000 done", "::endgroup::", 5)
 
 
 class Terminal(io.StringIO):

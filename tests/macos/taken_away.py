@@ -16,6 +16,7 @@ import sysconfig
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from linux_only import LINUX_ONLY
@@ -82,3 +83,6 @@ system = os.uname_result(("Darwin", "mac.local", "23.5.0", "Darwin Kernel Versio
 os.uname = lambda: system
 platform.mac_ver = lambda *_rest, **_named: ("14.5", ("", "", ""), system.machine)
 sys.platform = "darwin"
+scproxy: Any = ModuleType("_scproxy")  # a Mac's own, which its urllib asks for the system's proxies
+scproxy._get_proxies, scproxy._get_proxy_settings = dict, dict
+sys.modules["_scproxy"] = scproxy

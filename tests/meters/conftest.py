@@ -1,13 +1,5 @@
 """What a test of the meters opened ends with it."""
 
-from collections.abc import Iterator
+from engine_support import farms_end
 
-import pytest
-
-from engine_support import close_farms
-
-
-@pytest.fixture(autouse=True)
-def farms_end() -> Iterator[None]:
-    yield
-    close_farms()
+__all__ = ["farms_end"]

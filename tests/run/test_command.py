@@ -46,6 +46,9 @@ def test_a_plan_is_told_before_anything_is_loaded_that_only_a_report_needs(desk:
         (["run", str(DIGITS), "--min-boards", "2"], ["--min-boards 2"]),
         (["run", "--resume", "last"], ["no run yet"]),
         (["run", str(DIGITS), "--resume", "last"], ["leave the paths out"]),
+        (["run", "--resume", "last", "--seed", "2", "--strict"], ["--resume: --seed, --strict would do nothing"]),
+        (["run", "--watch", "last", "--until", "06:00"], ["--watch: --until would do nothing"]),
+        (["run", str(DIGITS), "--detach", "--json", "--out", "o"], ["--detach: --json, --out would do nothing"]),
         (["report", "2026"], ["no run"]),
         (["nonsense"], ["nonsense"]),
     ],
@@ -87,6 +90,12 @@ def test_a_dry_run_prints_plan_time_and_smallest_effect_and_leaves_nothing(desk:
     assert "6 variants x 1 board" in said.out
     assert "sees effects from" in said.out
     assert not desk.state.exists()
+
+
+def test_a_dry_run_tells_of_the_profiles_and_counts_their_time(desk: Desk) -> None:
+    said = desk.farm("run", DIGITS, *QUICK, "--dry-run", "--profile")
+    assert said.code == 0, said.err
+    assert "after all that is timed every variant is profiled once, about 18 s of the time" in said.out
 
 
 def test_a_state_folder_that_cannot_be_written_is_told(desk: Desk) -> None:

@@ -20,4 +20,4 @@ def test_a_run_outlives_a_lock_of_8_s_and_says_who_holds_it(desk: Desk) -> None:
     assert said.code == 0, said.err
     assert f"is locked: process {other.process.pid} (stopped: " in said.err
     assert broken_promises([row for row in desk.launches() if row["state"] != "superseded"]) == []
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    wait_for(lambda: nothing_left(desk), "all processes to end")

@@ -18,7 +18,7 @@ def cut(desk: Desk, words: tuple[str | Path, ...], done: int, *signals: int) -> 
     for each in signals:
         command.send_signal(each)
     said = heard(command)
-    wait_for(lambda: nothing_left(desk), "command, worker, agent and runner to end", 30)
+    wait_for(lambda: nothing_left(desk), "command, worker, agent and runner to end")
     return said
 
 
@@ -62,7 +62,7 @@ def test_a_living_run_is_nobody_else_s_to_resume_and_a_dead_worker_and_a_wiped_b
     said = heard(command)
     assert said.code == 0, said.err
     assert broken_promises(unfinished_left_out(desk)) == []
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    wait_for(lambda: nothing_left(desk), "all processes to end")
 
 
 def test_two_commands_at_once_share_one_engine(desk: Desk) -> None:
@@ -73,4 +73,4 @@ def test_two_commands_at_once_share_one_engine(desk: Desk) -> None:
     assert heard(second).code == 0
     assert broken_promises(unfinished_left_out(desk)) == []
     assert len(desk.runs()) == 2
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    wait_for(lambda: nothing_left(desk), "all processes to end")

@@ -15,7 +15,7 @@ def test_a_redis_that_dies_with_all_it_knows_costs_nothing(desk: Desk) -> None:
         assert said.code == 0, said.err
         assert not (desk.state / "broker").exists() or not list((desk.state / "broker").iterdir())
     assert broken_promises([row for row in desk.launches() if row["state"] != "superseded"]) == []
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    wait_for(lambda: nothing_left(desk), "all processes to end")
 
 
 def test_a_redis_that_is_not_there_is_told(desk: Desk) -> None:

@@ -43,7 +43,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Said]:
     (models / "half.onnx").write_bytes((DIGITS / "fp16.onnx").read_bytes()[:100_000])
     said = desk.farm("run", models, *QUICK, "--json", "--out", "report")
     assert said.code == 0, said.err
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    wait_for(lambda: nothing_left(desk), "all processes to end")
     return desk, said
 
 
@@ -76,7 +76,7 @@ def test_of_two_commands_at_once_one_builds_the_report_that_a_dead_one_left(desk
     assert json.loads((left / "results.json").read_text())["run"]["status"] == "complete"
     assert (left / "report.html").exists()
     assert desk.farm("runs", "--json").out.count('"measured"') == 3
-    wait_for(lambda: nothing_left(desk), "all processes to end", 30)
+    wait_for(lambda: nothing_left(desk), "all processes to end")
 
 
 def test_json_is_the_only_thing_on_stdout_and_one_bad_variant_stops_nobody(measured: tuple[Desk, Said]) -> None:

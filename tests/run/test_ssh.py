@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from farm_orchestrator import digest
 from run_support import (
     DIGITS,
     ONE,
@@ -33,7 +34,7 @@ def lab(desk: Desk) -> Iterator[Desk]:
     yield desk
     down = desk.farm("lab", "down")
     assert down.code == 0, down.err
-    wait_for(lambda: nothing_left(desk), "every board to end", 30)
+    wait_for(lambda: nothing_left(desk), "every board to end")
 
 
 @pytest.fixture
@@ -94,6 +95,24 @@ def test_boards_are_listed_and_probed(lab: Desk) -> None:
     probed = lab.farm("boards", "probe", "vb001", "--inventory", INVENTORY)
     assert probed.code == 0, probed.err
     assert "onnxruntime" in probed.out
+
+
+def test_a_profile_comes_over_ssh_as_the_board_wrote_it(lab: Desk, pair: Path) -> None:
+    said = lab.farm("run", pair, *QUICK, "--profile", "--inventory", INVENTORY, "--boards", "vb002", "--out", "out")
+    assert said.code == 0, said.err + said.out
+    assert "every variant is profiled once" in said.err
+    results = json.loads((lab.folder / "out" / "results.json").read_text())
+    found = {each["variant"]: each for each in results["profiles"]}
+    assert {name: (each["board"], each["original"], each["reason"]) for name, each in found.items()} == {
+        "fp32": ("vb002", "fp32", None),
+        "int8": ("vb002", "fp32", None),
+    }
+    rows = {row["variant"]: row for row in lab.launches() if row["kind"] == "profile"}
+    for name, each in found.items():
+        told = json.loads(rows[name]["facts"])["outputs"]
+        assert digest.afresh(lab.runs()[0] / each["trace"]) == told["sha256"]
+        assert digest.afresh(lab.folder / "out" / each["trace"]) == told["sha256"], "small enough to be copied"
+    assert "--profile" in (lab.folder / "out" / "report.html").read_text()
 
 
 def test_ctrl_c_frees_every_board(lab: Desk) -> None:

@@ -11,19 +11,17 @@ from numpy.typing import NDArray
 
 from farm_orchestrator.model import PRESETS
 from farm_orchestrator.plan.confirming import TIMES
-from farm_orchestrator.plan.progress import GOAL_PAIR, STEP
 from farm_orchestrator.plan.shaping import gated_comparisons
 from farm_reports.bounds import parse
 from farm_reports.stats.compare import assumed_bias, changes
-from farm_reports.stats.power import LEVEL, READING, planned_blocks
-from farm_reports.stats.signed_rank import limits, walsh
+from farm_reports.stats.power import LEVEL, planned_blocks
 from noise import CLASSES, RUN_BIAS, Floats, generator, paired
+from stopping_support import MOST, stopped
 
 Flags = NDArray[np.bool_]
 RUNS = 2000
 WRONG = 0.0175  # 99.9 % band of 1 % over 2,000 runs
-MOST = PRESETS["ci"].blocks_max
-LOOKS = gated_comparisons((parse("latency_p50", "+5%"),), ("int8",), 1, confirms=True)
+LOOKS = gated_comparisons((parse("latency_p50", "+5%"),), 1, confirms=True)
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,6 @@ def judge(
         fresh = differences[here, blocks : blocks * (1 + TIMES)]
         failed[here], passed[here] = words(fresh, level, floor)
     return Found(*(float(np.mean(each)) for each in (failed, passed, at_first, ~(failed | passed))))
-
-
-def stopped(differences: Floats, planned: int) -> Floats:
-    """How many blocks each run took before it was judged."""
-    used = np.full(len(differences), MOST)
-    for blocks in range(MOST, planned - 1, -1):
-        if (blocks - planned) % STEP == 0:
-            low, high = limits(walsh(differences[:, :blocks]), blocks, READING)
-            used[(high - low) / 2 <= GOAL_PAIR] = blocks
-    return used
 
 
 def words(differences: Floats, level: float, floor: float | None) -> tuple[Flags, Flags]:

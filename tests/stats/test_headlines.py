@@ -39,6 +39,14 @@ def test_one_winner_on_every_board_shows_the_range_of_ratios() -> None:
     assert results.headline == "int8 is 2.0 to 2.5 x faster on every board and inside all limits."
 
 
+def test_a_board_where_nothing_was_measured_is_none_of_every_board() -> None:
+    rng = generator(3)
+    times = {"fp32": 4e6, "int8": 2e6}
+    records = launches(("a", "b"), PAIR, time_ns=lambda _board, name, _: times[name] * rng.lognormal(0, 0.003))
+    results = judge.results(tables(records, boards=("a", "b", "gone"), names=PAIR, min_boards=2))
+    assert results.headline.startswith("int8 is 2.0 x faster on a and b.")
+
+
 def test_different_winners_are_counted() -> None:
     times = {("a", "int8"): 2e6, ("b", "int8"): 2e6, ("c", "int8"): 6e6, ("c", "half"): 2e6, ("a", "half"): 3e6}
     results = run({**times, ("b", "half"): 3e6}, ("a", "b", "c"))
@@ -74,8 +82,7 @@ def test_none_fits_and_the_nearest_is_named() -> None:
     results = run({("rpi5", "int8"): 2e6}, ("rpi5",), limits={"latency_p50": "1.9ms"})
     assert results.verdict == "failed"
     assert results.headline == results.sentence
-    assert results.headline.startswith("No variant meets all limits on rpi5; the nearest is int8: p50 2 ms (")
-    assert results.headline.endswith("), limit 1.9 ms.")
+    assert results.headline == "No variant meets all limits on rpi5; the nearest is int8: p50 2.00 ms, limit 1.9 ms."
     (ship,) = results.ship
     assert (ship.variant, ship.nearest is not None) == (None, True)
 
@@ -88,6 +95,28 @@ def test_two_that_cannot_be_told_apart_are_both_named_with_their_difference() ->
     assert len(ship.tied) == 1
     assert "cannot be told apart on rpi5 (" in results.headline
     assert " %, 95 % CI " in results.headline
+
+
+def test_a_rival_that_is_slower_in_every_block_is_told_apart_however_the_baseline_varies() -> None:
+    rng = generator(5)
+    records = launches(
+        names=("fp32", "int8", "int8-pc"),
+        time_ns=lambda _, name, __: (
+            4e6 * rng.lognormal(0, 0.15) if name == "fp32" else (2e6 if name == "int8" else 2.06e6)
+        ),
+    )
+    results = judge.results(tables(records, names=("fp32", "int8", "int8-pc")))
+    (ship,) = results.ship
+    assert (ship.variant, ship.tied) == ("int8", ["int8-pc"])
+    assert "cannot be told apart" not in results.headline
+    assert results.headline.startswith("int8 is ")
+
+
+def test_three_that_cannot_be_told_apart_are_named_without_a_difference_of_two() -> None:
+    times = {("rpi5", "a"): 2e6, ("rpi5", "b"): 2.0002e6, ("rpi5", "c"): 2.0004e6}
+    (text, _) = run(times, ("rpi5",)).headline.split(". ")
+    names, _, rest = text.partition(" cannot ")
+    assert (names.count(", "), names.count(" and "), rest) == (1, 1, "be told apart on rpi5")
 
 
 def test_the_same_seed_draws_the_same_probabilities() -> None:
@@ -129,4 +158,47 @@ def test_nothing_measured_says_so() -> None:
     results = judge.results(tables([]))
     assert results.headline == "Nothing was measured."
     assert results.verdict == "invalid"
-    assert results.sentence.startswith("1 of 1 boards was not measured: rpi5 (no launch was measured)")
+    assert results.sentence == "rpi5, the only board, was not measured: no launch was measured."
+
+
+def test_of_several_boards_where_nothing_fits_the_count_is_told() -> None:
+    slow = {("a", "int8"): 2e6, ("b", "int8"): 2e6, ("c", "int8"): 1e6}
+    some = run(slow, ("a", "b", "c"), limits={"latency_p50": "1.9ms"}).headline
+    assert some.startswith("No variant meets all limits on 2 of 3 boards; the nearest on a is int8: p50 2.00 ms, limit")
+    assert "; int8 is 4.0 x faster on c" in some
+    every = run(slow, ("a", "b", "c"), limits={"latency_p50": "0.9ms"}).headline
+    assert every.startswith("No variant meets all limits on any of 3 boards; ")
+
+
+def test_a_tie_on_one_board_says_what_the_others_found() -> None:
+    times = {("a", "int8"): 2e6, ("a", "int8-pc"): 2.002e6, ("b", "int8"): 2e6, ("b", "int8-pc"): 3e6}
+    text = run(times, ("a", "b")).headline
+    assert " cannot be told apart on a (" in text
+    assert text.startswith(("int8-pc wins", "int8 wins")) or "; int8 is the fastest on the other" in text
+
+
+def test_one_variant_is_told_with_its_time() -> None:
+    records = launches(("a", "b"), ("fp32",), time_ns=lambda board, _, __: 4e6 if board == "a" else 6e6)
+    results = judge.results(tables(records, boards=("a", "b"), names=("fp32",), limits={"latency_p50": "9ms"}))
+    assert results.headline == (
+        "fp32 takes 4.00 to 6.00 ms on every board and inside all limits; there is no other variant to compare it with."
+    )
+
+
+def test_where_the_others_did_not_run_nothing_is_called_faster() -> None:
+    records = [record for record in launches(names=PAIR) if record.variant == "fp32"]
+    records.append(launch(999, "rpi5", "int8", 2, 0, state="failed", outcome="CRASH(11)", phase=0))
+    text = judge.results(tables(records, names=PAIR)).headline
+    assert text == "fp32 takes 4.00 ms on rpi5; no other variant was measured. No limit or budget was set."
+
+
+def test_a_missed_limit_on_several_boards_is_told_once() -> None:
+    slow = {(board, "int8"): 2e6 for board in "abc"}
+    results = run(slow, ("a", "b", "c"), limits={"latency_p50": "1.9ms"}, ship=("int8",))
+    assert results.sentence.endswith("limit 1.9 ms; so it does on 2 more boards.")
+
+
+def test_when_no_board_was_measured_all_are_named() -> None:
+    lost = tuple(BoardRecord(name, {}, reason="link lost") for name in ("a", "b"))
+    text = judge.results(tables([], boards=lost)).sentence
+    assert text == "None of the 2 boards was measured: a (link lost) and b (link lost)."

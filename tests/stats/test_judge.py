@@ -182,7 +182,7 @@ def test_an_absolute_limit_is_judged_on_the_interval_of_the_cells_own_median(
 def test_a_missed_limit_of_a_shipped_variant_fails_the_run_and_names_itself() -> None:
     results = judge.results(tables(limits={"latency_p50": "1.5ms"}, ship=("int8",)))
     assert results.verdict == "failed"
-    assert results.sentence.startswith("int8 misses a limit on rpi5: p50 1.7 ms (1.7 to 1.71), limit 1.5 ms")
+    assert results.sentence.startswith("int8 misses a limit on rpi5: p50 1.70 ms (1.70 to 1.71), limit 1.5 ms")
     worst = gate(results, "latency_p50").worst
     assert worst is not None
     assert worst.variant == "int8"

@@ -46,7 +46,7 @@ def test_a_memory_that_kept_its_own_clock_is_told_beside_the_processors() -> Non
     fact = {**HELD, "memory": dmc}
     records = [replace(one, facts={**one.facts, "pin": fact}) for one in launches(("rpi5",), point=MAX)]
     body = trust(View(results(tables(records, points=(MAX,))), {})).body
-    assert [row.clocks for row in body.boards] == ["max; the memory's clock was not held: EACCES min_freq of dmc"]
+    assert [row.clocks.text for row in body.boards] == ["max; the memory's clock was not held: EACCES min_freq of dmc"]
 
 
 def test_one_launch_that_did_not_hold_it_is_enough_and_counted() -> None:
@@ -86,5 +86,5 @@ def test_the_page_counts_the_boards_and_names_the_reason() -> None:
     ]
     made = results(tables(records, boards=("a", "b"), points=(MAX,)))
     body = trust(View(made, {})).body
-    assert dict(body.statements)["Clocks"] == "Held on 1 of 2 boards that were pinned."
-    assert [row.clocks for row in body.boards] == ["max", "max, not held: EACCES scaling_governor of policy0"]
+    assert dict(body.statements)["Clocks"] == "Held throughout on 1 of 2 boards that were pinned."
+    assert [row.clocks.text for row in body.boards] == ["max", "max, not held: EACCES scaling_governor of policy0"]

@@ -30,7 +30,16 @@ def database(empty_database: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_database, tmp_path / "farm.db"))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Store]:
+    """What holds of one holds of the other."""
+    place = request.getfixturevalue("database" if request.param == "sqlite" else "pg_url")
+    with Store.open(place, clock) as opened:
+        yield opened
+
+
 @pytest.fixture
-def state(database: Path, clock: Clock) -> Iterator[Store]:
+def file_state(database: Path, clock: Clock) -> Iterator[Store]:
+    """What only a file has."""
     with Store.open(database, clock) as opened:
         yield opened

@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 
 from farm_orchestrator import store
 from farm_orchestrator.errors import StoreError, UsageError
-from farm_orchestrator.store import Store, database
+from farm_orchestrator.store import Store, database, revisions
 from farm_orchestrator.store.schema import metadata
 from store_support import insert, part
 
@@ -56,8 +56,8 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(state: Store)
 
 
 def test_the_newest_step_is_the_one_that_the_code_expects(state: Store) -> None:
-    config = state.read(database._config)
-    assert ScriptDirectory.from_config(config).get_heads() == [database.HEAD]
+    config = state.read(revisions.config)
+    assert ScriptDirectory.from_config(config).get_heads() == [revisions.HEAD]
 
 
 def test_a_new_file_is_made_with_its_folders_and_is_nobody_elses(tmp_path: Path) -> None:
@@ -91,7 +91,9 @@ def test_a_path_with_a_percent_sign_and_a_blank_is_a_path(tmp_path: Path) -> Non
     assert (tmp_path / "50% off ?x#y" / "farm.db").stat().st_size > 0
 
 
-@pytest.mark.parametrize("url", ["postgresql://h/d", "sqlite://", "sqlite:///:memory:", "nonsense://", "://"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://h/d", "mysql://h/d", "sqlite://", "sqlite:///:memory:", "nonsense://", "://"]
+)
 def test_a_url_that_names_no_sqlite_file_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="store"):
         Store.open(url)
@@ -118,7 +120,7 @@ def test_a_file_of_a_newer_farm_is_refused_and_left_alone(database: Path) -> Non
     with closing(sqlite3.connect(database)) as file:
         file.execute("UPDATE alembic_version SET version_num='9999'")
         file.commit()
-    with pytest.raises(StoreError, match=r"newer farm \(schema 9999; this farm knows 0001\)[\s\S]*pip install -U"):
+    with pytest.raises(StoreError, match=r"newer farm \(schema 9999; this farm knows 0002\)[\s\S]*pip install -U"):
         Store.open(database)
 
 
@@ -195,10 +197,10 @@ def test_an_sqlite_without_returning_is_refused_with_both_versions() -> None:
     database.check_sqlite((3, 35, 0))
 
 
-def test_every_connection_waits_for_others_and_syncs_fully(state: Store) -> None:
+def test_every_connection_waits_for_others_and_syncs_fully(file_state: Store) -> None:
     def pragmas(name: str) -> list[object]:
         ask = lambda c: c.exec_driver_sql(f"PRAGMA {name}").scalar()  # noqa: E731 - asked twice below
-        return [state.read(ask), state.submit(ask)]
+        return [file_state.read(ask), file_state.submit(ask)]
 
     assert pragmas("busy_timeout") == [5000, 5000]
     assert pragmas("synchronous") == [2, 2]

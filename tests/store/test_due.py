@@ -27,12 +27,12 @@ def test_a_held_board_is_not_due_and_a_dead_holders_board_is(state: Store, clock
     assert store.due_boards(state, 1.0) == ["b0"], "its last launch is still running"
 
 
-def test_boards_of_runs_that_are_unattached_or_cancelled_are_not_due(state: Store) -> None:
-    insert(state, part(), attached=False)
-    assert store.due_boards(state, 1.0) == []
-    store.attach(state, RUN)
-    store.cancel(state, RUN)
-    assert store.due_boards(state, 1.0) == []
+def test_boards_of_runs_that_are_unattached_or_cancelled_are_not_due(file_state: Store) -> None:
+    insert(file_state, part(), attached=False)
+    assert store.due_boards(file_state, 1.0) == []
+    store.attach(file_state, RUN)
+    store.cancel(file_state, RUN)
+    assert store.due_boards(file_state, 1.0) == []
 
 
 def test_a_duplicated_hint_finds_the_board_held_or_without_work(state: Store) -> None:
@@ -103,6 +103,22 @@ def test_a_snapshot_says_what_each_board_is_at(state: Store) -> None:
     running = Running(row.variant, row.point, 0, 1, 0, state.now())
     assert seen.boards == (
         BoardView("b0", {"done": 1, "pending": 5, "running": 1}, running, 0, 0.0, None, None),
-        BoardView("b1", {"pending": 7}, None, 0, 0.0, None, None),
+        BoardView("b1", {"pending": 7}, None, 0, 0.0, None, None, held=False),
     )
     assert (seen.state, seen.cancel) == ("open", False)
+
+
+def test_a_report_whose_builder_died_over_it_is_told_for_a_day(state: Store, clock: Clock) -> None:
+    insert(state, part())
+    Lane(state).start().run(narrow)
+    store.close_finished(state)
+    assert store.claim_report(state, RUN)
+    clock.pass_s(200.0)
+    assert store.abandoned(state, 3600.0) == [], "it may still be at it"
+    clock.pass_s(3600.0)
+    assert store.abandoned(state, 3600.0) == [RUN]
+    clock.pass_s(86_400.0)
+    assert store.abandoned(state, 3600.0) == [], "left to a person"
+    clock.pass_s(-80_000.0)
+    store.set_word(state, RUN, "measured")
+    assert store.abandoned(state, 3600.0) == []

@@ -218,7 +218,7 @@ def test_every_iteration_of_a_run_lies_in_one_file_with_its_place_and_its_validi
     state: Store, tmp_path: Path
 ) -> None:
     every = measure(state, tmp_path)
-    store.compact(tmp_path, every)
+    store.compact(tmp_path, [every])
     samples = table(tmp_path, "samples.parquet")
     with_file = [row for row in every if row.file is not None]
     assert list(samples[0]) == (
@@ -248,7 +248,7 @@ def test_every_iteration_of_a_run_lies_in_one_file_with_its_place_and_its_validi
 
 def test_every_launch_has_its_row_whatever_became_of_it(state: Store, tmp_path: Path) -> None:
     every = measure(state, tmp_path)
-    store.compact(tmp_path, every)
+    store.compact(tmp_path, [every])
     told = {row["launch"]: row for row in table(tmp_path, "launches.parquet")}
     assert set(told) == {row.id for row in every}
     reasons = {row.state: told[row.id]["reason"] for row in every}
@@ -265,14 +265,14 @@ def test_every_launch_has_its_row_whatever_became_of_it(state: Store, tmp_path: 
 
 
 def test_each_file_carries_its_format(state: Store, tmp_path: Path) -> None:
-    store.compact(tmp_path, measure(state, tmp_path))
+    store.compact(tmp_path, [measure(state, tmp_path)])
     formats = {name: pq.read_schema(tmp_path / f"{name}.parquet").metadata[b"format"] for name in ("samples", "readings", "launches")}  # fmt: skip
     assert formats == {"samples": b"farm.samples/1", "readings": b"farm.readings/1", "launches": b"farm.launches/1"}
 
 
 def test_a_run_without_any_result_has_its_three_files(tmp_path: Path, state: Store) -> None:
     insert(state, part())
-    store.compact(tmp_path, rows(state))
+    store.compact(tmp_path, [rows(state)])
     assert [len(table(tmp_path, f"{name}.parquet")) for name in ("samples", "readings", "launches")] == [0, 0, 7]
 
 
@@ -284,7 +284,7 @@ def test_a_launch_file_without_a_committed_row_goes_and_that_of_a_running_launch
     claimed = lane.claim()
     store.write_launch(tmp_path, claimed.row.id, lane.fence, timed(1), [])
     store.write_launch(tmp_path, 99, 1, timed(1), [])
-    store.compact(tmp_path, rows(state))
+    store.compact(tmp_path, [rows(state)])
     assert [each.name for each in (tmp_path / "launches").iterdir()] == [f"{claimed.row.id}.{lane.fence}.parquet"]
 
 
@@ -296,7 +296,7 @@ def test_a_launch_file_that_is_not_what_was_committed_is_refused(state: Store, t
     body[10] ^= 1
     path.unlink() if harm == "delete" else path.write_bytes(body)
     with pytest.raises(StoreError, match=r"is not what launch \d+ \(.*\) measured"):
-        store.compact(tmp_path, every)
+        store.compact(tmp_path, [every])
 
 
 # --- transcripts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from farm_orchestrator import plan, store
-from farm_orchestrator.model import FileRef, Lost, Measured, State
+from farm_orchestrator.model import Failed, FileRef, Lost, Measured, State
 from farm_orchestrator.store import Claim, Store
 from store_support import (
     BROKEN,
@@ -79,18 +79,18 @@ def test_a_claim_takes_the_current_block_first_even_when_an_older_run_came_in(st
     assert lane.claim().row.run == "20250101-000000-bbbb"
 
 
-def test_only_attached_runs_are_measured(state: Store, clock: Clock) -> None:
-    run = insert(state, part(), attached=False)
-    lane = Lane(state).start()
+def test_only_attached_runs_are_measured(file_state: Store, clock: Clock) -> None:
+    run = insert(file_state, part(), attached=False)
+    lane = Lane(file_state).start()
     assert lane.try_claim() is None
-    assert store.next_part(state, "b0") is None
-    store.attach(state, run)
-    assert store.next_part(state, "b0") == part()
+    assert store.next_part(file_state, "b0") is None
+    store.attach(file_state, run)
+    assert store.next_part(file_state, "b0") == part()
     assert lane.claim().row.run == run
     clock.pass_s(15.1)
     assert lane.try_claim() is None
-    store.attach(state, run)
-    store.detach(state, run)
+    store.attach(file_state, run)
+    store.detach(file_state, run)
     assert lane.try_claim() is None
 
 
@@ -158,13 +158,29 @@ def test_a_zombie_can_neither_lose_nor_fail_what_is_no_longer_its_own(state: Sto
     assert store.snapshot(state, RUN).boards[0].losses == 0
 
 
-def test_the_same_commit_twice_counts_once(state: Store) -> None:
+@pytest.mark.parametrize(
+    "outcome", [measured(), measured(rejected="HOT_START"), BROKEN], ids=lambda o: type(o).__name__
+)
+def test_a_commit_whose_answer_was_lost_recognises_itself_and_counts_once(
+    state: Store, outcome: Measured | Failed
+) -> None:
+    insert(state, part())
+    lane = Lane(state).start()
+    claimed = lane.claim()
+    assert lane.end(claimed, outcome)
+    before = rows(state)
+    assert lane.end(claimed, outcome)
+    assert rows(state) == before
+
+
+def test_another_commit_of_a_launch_that_is_committed_is_refused(state: Store) -> None:
     insert(state, part())
     lane = Lane(state).start()
     claimed = lane.claim()
     assert lane.end(claimed, measured())
     before = rows(state)
     assert not lane.end(claimed, measured(7))
+    assert not lane.end(claimed, BROKEN)
     assert rows(state) == before
 
 

@@ -151,16 +151,16 @@ def test_a_clock_that_was_set_ends_a_lease_early_and_loses_nothing(state: Store,
     assert broken_promises(state, RUN) == []
 
 
-def test_a_clock_set_back_does_not_leave_a_board_waiting_for_hours(state: Store, clock: Clock) -> None:
-    insert(state, part())
-    store.due_boards(state, 1.0)
-    store.board_loss(state, "b0", "gone")
+def test_a_clock_set_back_does_not_leave_a_board_waiting_for_hours(file_state: Store, clock: Clock) -> None:
+    insert(file_state, part())
+    store.due_boards(file_state, 1.0)
+    store.board_loss(file_state, "b0", "gone")
     clock.pass_s(-86400)
-    assert not store.load_run(state, RUN).attached
-    assert store.due_boards(state, 1.0) == [], "nobody stands behind the run"
-    store.resume(state, RUN)
-    assert store.due_boards(state, 1.0) == ["b0"]
-    assert Lane(state).start().run(narrow) == len(rows(state))
+    assert not store.load_run(file_state, RUN).attached
+    assert store.due_boards(file_state, 1.0) == [], "nobody stands behind the run"
+    store.resume(file_state, RUN)
+    assert store.due_boards(file_state, 1.0) == ["b0"]
+    assert Lane(file_state).start().run(narrow) == len(rows(file_state))
 
 
 def test_a_holder_survives_a_clock_set_back_by_a_little(state: Store, clock: Clock, leases: Leases) -> None:

@@ -37,7 +37,7 @@ def test_each_loss_in_a_row_doubles_the_wait(state: Store) -> None:
         assert not_before is not None
         waits.append(not_before - state.now())
     assert all(0.8 * wanted <= wait <= 1.2 * wanted for wait, wanted in zip(waits, (5, 10, 20, 40), strict=True))
-    assert seen(state).reason == "no answer"
+    assert seen(state).reason == "network: no answer"
 
 
 def test_the_wait_is_at_most_five_minutes_and_boards_do_not_return_in_step() -> None:
@@ -74,12 +74,13 @@ def test_the_fifth_loss_in_a_row_ends_the_part_with_its_reason(state: Store) -> 
     insert(state, part(board="b0"), part(board="b1"))
     for _ in range(5):
         store.board_loss(state, "b0", "no answer from 192.0.2.7")
-    reason = "lost 5 times in a row; the last time: no answer from 192.0.2.7"
+    reason = "lost 5 times in a row; the last time: network: no answer from 192.0.2.7"
     assert states(rows(state, board="b0")) == {"skipped": 7}
     assert states(rows(state, board="b1")) == {"pending": 7}
     cells = {(cell.board, cell.state, cell.reason) for cell in store.cells(state, RUN)}
     assert cells == {("b0", "not_run", reason), ("b1", None, None)}
     assert seen(state).ended == reason
+    assert seen(state).quarantined == (reason if state.shared else None)
     assert {row.outcome for row in rows(state, board="b0")} == {"board_lost"}
 
 
@@ -87,7 +88,8 @@ def test_a_final_loss_ends_the_part_at_once(state: Store) -> None:
     insert(state, part())
     store.board_loss(state, "b0", "the host key changed", final=True)
     assert states(rows(state)) == {"skipped": 7}
-    assert {cell.reason for cell in store.cells(state, RUN)} == {"the host key changed"}
+    assert {cell.reason for cell in store.cells(state, RUN)} == {"user: the host key changed"}
+    assert seen(state).quarantined is None
     assert store.close_finished(state) == [RUN]
 
 
@@ -100,18 +102,19 @@ def test_cells_that_have_their_planned_blocks_keep_them_when_the_board_is_lost(s
     assert {cell.state for cell in store.cells(state, RUN)} == {None}
 
 
-def test_a_run_that_nobody_stands_behind_is_not_given_up(state: Store) -> None:
-    asleep = insert(state, part("20250101-000000-bbbb"), attached=False)
-    insert(state, part())
-    store.board_loss(state, "b0", "gone", final=True)
-    assert states(rows(state, asleep)) == {"pending": 7}
-    assert states(rows(state, RUN)) == {"skipped": 7}
+def test_a_run_that_nobody_stands_behind_is_not_given_up(file_state: Store) -> None:
+    asleep = insert(file_state, part("20250101-000000-bbbb"), attached=False)
+    insert(file_state, part())
+    store.board_loss(file_state, "b0", "gone", final=True)
+    assert states(rows(file_state, asleep)) == {"pending": 7}
+    assert states(rows(file_state, RUN)) == {"skipped": 7}
 
 
 def test_a_new_run_starts_with_the_losses_forgiven(state: Store) -> None:
     insert(state, part())
     for _ in range(5):
         store.board_loss(state, "b0", "gone")
+    assert store.release_boards(state, ["b0"]) == ["b0"]  # where the board is shared it is in quarantine by now
     run = insert(state, part("20260102-000000-cccc"))
     assert seen(state, run).losses == 0
     assert Lane(state).start().claim().row.run == run
@@ -128,7 +131,7 @@ def test_launches_lost_five_times_in_a_row_end_the_part(state: Store, clock: Clo
         lane.end(lane.claim(), Lost("link_lost", "reset"))
     view = seen(state)
     assert view.ended is not None
-    assert view.ended.startswith("lost 5 times in a row; the last time: link_lost while measuring ")
+    assert view.ended.startswith("lost 5 times in a row; the last time: network: link_lost while measuring ")
     assert view.counts.get("pending") is None
     assert store.close_finished(state) == [RUN]
 

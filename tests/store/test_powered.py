@@ -16,11 +16,11 @@ def met(state: Store, run: str, board: str, hello: Json | None, created: float) 
         store.note_hello(state, run, board, hello)
 
 
-def test_a_board_counts_by_what_it_had_when_it_was_last_met(state: Store) -> None:
-    met(state, "20260101-000000-0001", "b0", {"hardware": {"power": []}}, 1.0)
-    met(state, "20260101-000000-0002", "b0", READ, 2.0)
-    met(state, "20260101-000000-0003", "b0", None, 3.0)  # it was never reached
-    met(state, "20260101-000000-0004", "b1", READ, 1.0)
-    met(state, "20260101-000000-0005", "b1", {"hardware": {"power": []}}, 2.0)
-    met(state, "20260101-000000-0006", "b2", {"hardware": "nonsense"}, 1.0)
-    assert store.powered(state, ["b0", "b1", "b2", "b3"]) == {"b0"}
+def test_a_board_counts_by_what_it_had_when_it_was_last_met(file_state: Store) -> None:
+    met(file_state, "20260101-000000-0001", "b0", {"hardware": {"power": []}}, 1.0)
+    met(file_state, "20260101-000000-0002", "b0", READ, 2.0)
+    met(file_state, "20260101-000000-0003", "b0", None, 3.0)  # it was never reached
+    met(file_state, "20260101-000000-0004", "b1", READ, 1.0)
+    met(file_state, "20260101-000000-0005", "b1", {"hardware": {"power": []}}, 2.0)
+    met(file_state, "20260101-000000-0006", "b2", {"hardware": "nonsense"}, 1.0)
+    assert store.powered(file_state, ["b0", "b1", "b2", "b3"]) == {"b0"}

@@ -13,25 +13,25 @@ from store_support import RUN, Clock, cells_of, insert, part, rows, slots_of
 OTHER = "20260101-000000-bbbb"
 
 
-def test_a_run_comes_back_as_it_was_inserted(state: Store) -> None:
+def test_a_run_comes_back_as_it_was_inserted(file_state: Store) -> None:
     both = [part(board="b0", points=2, cpus="0-3"), part(board="b1")]
     new = NewRun(RUN, "nightly of int8", PRESETS["ci"], 7, 1234.5, {"git": {"sha": "abc", "dirty": True}})
-    store.insert_run(state, new, both, cells_of(both), slots_of(both))
-    run = store.load_run(state, RUN)
-    assert (run.id, run.name, run.recipe, run.seed, run.created, run.facts) == tuple(vars(new).values())
+    store.insert_run(file_state, new, both, cells_of(both), slots_of(both))
+    run = store.load_run(file_state, RUN)
+    assert (run.id, run.name, run.recipe, run.seed, run.created, run.facts) == tuple(vars(new).values())[:6]
     assert (run.state, run.word, run.cancel, run.attached, run.reported) == ("open", None, False, False, False)
-    assert store.parts(state, RUN) == both
-    assert sorted(store.cells(state, RUN), key=repr) == sorted(cells_of(both), key=repr)
+    assert store.parts(file_state, RUN) == both
+    assert sorted(store.cells(file_state, RUN), key=repr) == sorted(cells_of(both), key=repr)
     fields = ("board", "phase", "block", "attempt", "position", "variant", "sha256", "point", "kind")
-    stored = [tuple(getattr(row, name) for name in fields) for row in rows(state)]
+    stored = [tuple(getattr(row, name) for name in fields) for row in rows(file_state)]
     assert stored == [tuple(getattr(slot, name) for name in fields) for slot in slots_of(both)]
-    assert {row.board for row in store.launches(state, RUN, "b1")} == {"b1"}
+    assert {row.board for row in store.launches(file_state, RUN, "b1")} == {"b1"}
 
 
 def test_a_run_is_inserted_whole_or_not_at_all(state: Store) -> None:
     spec = part()
     twice = [*slots_of([spec]), slots_of([spec])[0]]
-    with pytest.raises(StoreError, match="UNIQUE"):
+    with pytest.raises(StoreError, match=r"(?i)unique"):
         store.insert_run(state, NewRun(RUN, None, spec.recipe, 1, 0.0), [spec], cells_of([spec]), twice)
     assert store.list_runs(state) == []
     assert store.cells(state, RUN) == []

@@ -27,16 +27,16 @@ def add(name: str) -> Callable[[Connection], str]:
     return write
 
 
-def names(state: Store) -> set[str]:
-    return state.read(lambda c: set(c.execute(text("SELECT board FROM board")).scalars()))
+def names(file_state: Store) -> set[str]:
+    return file_state.read(lambda c: set(c.execute(text("SELECT board FROM board")).scalars()))
 
 
 class Gate:
     """Holds the writer inside a transaction until it is opened, so that requests queue up behind it."""
 
-    def __init__(self, state: Store) -> None:
+    def __init__(self, file_state: Store) -> None:
         self.entered, self.opened = threading.Event(), threading.Event()
-        self.future: Future[bool] = state.post(self._wait)
+        self.future: Future[bool] = file_state.post(self._wait)
         assert self.entered.wait(DEADLINE_S)
 
     def _wait(self, _: Connection) -> bool:
@@ -44,7 +44,7 @@ class Gate:
         return self.opened.wait(DEADLINE_S)
 
 
-def test_sixteen_threads_write_a_hundred_times_each_and_an_error_takes_only_its_own(state: Store) -> None:
+def test_sixteen_threads_write_a_hundred_times_each_and_an_error_takes_only_its_own(file_state: Store) -> None:
     outcomes: dict[str, object] = {}
 
     def write(connection: Connection, name: str, bad: bool) -> str:  # noqa: FBT001 - a test's own switch
@@ -57,7 +57,7 @@ def test_sixteen_threads_write_a_hundred_times_each_and_an_error_takes_only_its_
         for index in range(100):
             name, bad = f"{thread}/{index}", index % 7 == 0
             try:
-                outcomes[name] = state.submit(partial(write, name=name, bad=bad), urgent=index % 2 == 0)
+                outcomes[name] = file_state.submit(partial(write, name=name, bad=bad), urgent=index % 2 == 0)
             except KeyError as error:
                 outcomes[name] = error
 
@@ -69,20 +69,20 @@ def test_sixteen_threads_write_a_hundred_times_each_and_an_error_takes_only_its_
     kept = {name for name, outcome in outcomes.items() if outcome == name}
     assert len(outcomes) == 1600
     assert len(kept) == 16 * 85
-    assert names(state) == kept
+    assert names(file_state) == kept
 
 
-def test_requests_that_waited_together_share_a_commit_and_urgent_ones_go_first(state: Store) -> None:
+def test_requests_that_waited_together_share_a_commit_and_urgent_ones_go_first(file_state: Store) -> None:
     order: list[str] = []
     commits: list[object] = []
-    event.listen(state._engine, "commit", commits.append)
+    event.listen(file_state._engine, "commit", commits.append)
 
     def note(said: str, _: Connection) -> None:
         order.append(said)
 
-    gate = Gate(state)
-    calm = [state.post(partial(note, f"calm {n}")) for n in range(3)]
-    urgent = [state.post(partial(note, f"urgent {n}"), urgent=True) for n in range(3)]
+    gate = Gate(file_state)
+    calm = [file_state.post(partial(note, f"calm {n}")) for n in range(3)]
+    urgent = [file_state.post(partial(note, f"urgent {n}"), urgent=True) for n in range(3)]
     gate.opened.set()
     for future in (*calm, *urgent):
         future.result(DEADLINE_S)
@@ -90,9 +90,9 @@ def test_requests_that_waited_together_share_a_commit_and_urgent_ones_go_first(s
     assert len(commits) == 2
 
 
-def test_nothing_is_told_before_it_is_committed(state: Store, database: Path) -> None:
-    gate = Gate(state)
-    future = state.post(add("b0"))
+def test_nothing_is_told_before_it_is_committed(file_state: Store, database: Path) -> None:
+    gate = Gate(file_state)
+    future = file_state.post(add("b0"))
     assert not future.done()
     gate.opened.set()
     assert future.result(DEADLINE_S) == "b0"
@@ -101,49 +101,51 @@ def test_nothing_is_told_before_it_is_committed(state: Store, database: Path) ->
     other.close()
 
 
-def test_a_commit_that_fails_gives_every_request_of_the_batch_the_error(state: Store) -> None:
+def test_a_commit_that_fails_gives_every_request_of_the_batch_the_error(file_state: Store) -> None:
     fail = iter([False, True])
 
     def refuse(_: Connection) -> None:
         if next(fail, False):
             raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 
-    event.listen(state._engine, "commit", refuse)
-    gate = Gate(state)
-    futures = [state.post(add(f"b{index}")) for index in range(5)]
+    event.listen(file_state._engine, "commit", refuse)
+    gate = Gate(file_state)
+    futures = [file_state.post(add(f"b{index}")) for index in range(5)]
     gate.opened.set()
     for future in futures:
         with pytest.raises(StoreError, match="disk I/O error"):
             future.result(DEADLINE_S)
-    assert names(state) == set()
-    state.submit(add("after"))
-    assert names(state) == {"after"}
+    assert names(file_state) == set()
+    file_state.submit(add("after"))
+    assert names(file_state) == {"after"}
 
 
-def test_a_disk_that_is_full_loses_the_whole_batch_and_says_so(state: Store) -> None:
+def test_a_disk_that_is_full_loses_the_whole_batch_and_says_so(file_state: Store) -> None:
     """SQLite ends the transaction by itself here, so that what came before in the batch is gone with it."""
-    state.submit(add("before"))
-    state.submit(lambda c: c.exec_driver_sql("PRAGMA max_page_count=1") and None)
-    gate = Gate(state)
-    small = state.post(add("small"))
-    large = state.post(lambda c: c.execute(text("INSERT INTO board (board) VALUES (:b)"), {"b": "x" * 500_000}) and 1)
-    later = state.post(add("later"))
+    file_state.submit(add("before"))
+    file_state.submit(lambda c: c.exec_driver_sql("PRAGMA max_page_count=1") and None)
+    gate = Gate(file_state)
+    small = file_state.post(add("small"))
+    large = file_state.post(
+        lambda c: c.execute(text("INSERT INTO board (board) VALUES (:b)"), {"b": "x" * 500_000}) and 1
+    )
+    later = file_state.post(add("later"))
     gate.opened.set()
     told = [future.exception(DEADLINE_S) for future in (small, large, later)]
     kept = {name for name, error in zip(("small", "large", "later"), told, strict=True) if error is None}
     assert isinstance(told[1], StoreError)
     assert "the disk is full" in str(told[1])
-    assert names(state) == {"before"} | kept
+    assert names(file_state) == {"before"} | kept
 
 
 def test_a_closed_store_writes_what_waits_and_refuses_the_rest(database: Path) -> None:
-    state = Store.open(database)
-    gate = Gate(state)
-    waiting = state.post(add("b0"))
-    closing = threading.Thread(target=state.close)
+    file_state = Store.open(database)
+    gate = Gate(file_state)
+    waiting = file_state.post(add("b0"))
+    closing = threading.Thread(target=file_state.close)
     closing.start()
     gate.opened.set()
     closing.join(DEADLINE_S)
     assert waiting.result(0) == "b0"
     with pytest.raises(StoreError, match="the store is closed"):
-        state.submit(add("b1"))
+        file_state.submit(add("b1"))

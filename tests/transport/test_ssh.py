@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from farm_lab.sshd import free_port
 from farm_orchestrator.errors import AgentLost, Unreachable, UsageError
 from farm_orchestrator.transport import Channel, Stream, open_channel, resolve
-from transport_support import KINDS, Sshd, World, free_port, proxied, until
+from transport_support import KINDS, Sshd, World, proxied, until
 
 PYTHON = sys.executable
 

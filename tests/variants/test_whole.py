@@ -11,7 +11,7 @@ import pytest
 
 import engine_support as support
 import variants_support as make
-from farm_orchestrator import reporting, store, variants
+from farm_orchestrator import store, tabled, variants
 from farm_orchestrator.lane import drain
 from farm_orchestrator.model import Recipe, Variant
 from farm_orchestrator.store import Artefacts
@@ -97,12 +97,12 @@ def test_a_slow_board_runs_the_first_rows_and_the_report_says_how_many_of_how_ma
         drain("b0", world, lambda _: None)
     truth = artefacts.put(save(tmp_path, {"y": np.zeros(5, np.int64)}).path)
     labels = {"sha256": truth.sha256, "size": truth.size, "metric": "top1", "rows": 5, "unscored": {}}
-    found = reporting.read(farm.store, support.RUN)
+    found = tabled.read(farm.store, support.RUN)
     found = replace(found, run=replace(found.run, facts={"labels": labels}, state="closed"))
-    (told,) = reporting.scores(found, artefacts, tmp_path / "kept").values()
+    (told,) = tabled.scores(found, artefacts, tmp_path / "kept").values()
     assert (told["rows"], told["rows_asked"], told["rows_reason"]) == (1, 5, "0 s were over")
     assert told["orchestrator"]["agreement"] == 1.0
     partial = replace(found, run=replace(found.run, state="open"))
-    (early,) = reporting.scores(partial, artefacts, tmp_path / "other").values()
+    (early,) = tabled.scores(partial, artefacts, tmp_path / "other").values()
     assert early["orchestrator"] is None, "nothing else runs beside launches that are timed"
     assert store.launches(farm.store, support.RUN)
