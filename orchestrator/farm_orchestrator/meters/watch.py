@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from farm_inventory import meter_address
 from farm_orchestrator.meters import MeterError, Reading, align, open_meter
 from farm_orchestrator.meters.align import Lag, Sync
 from farm_orchestrator.meters.meter import Json, Meter, described
@@ -38,6 +37,8 @@ class Watching:
     """From the opening of the line to its close; a meter that fails leaves reasons, never the run."""
 
     def __init__(self, text: str, opened: Callable[[str], Meter] = open_meter) -> None:
+        from farm_inventory import meter_address
+
         self.address = meter_address(text)
         self.text = text
         self.opened = opened

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 
 import paramiko
@@ -25,7 +26,7 @@ class SshChannel:
         self._base = names.place(self._board, "base", str(spec["base"]))
         self._home = farm_home
         self._link = connect.open_link(spec, farm_home)
-        self._commands = oneshot.connection(self._link.client, str(spec["host"]))
+        self._host = str(spec["host"])
         self._files: push.Files | None = None
         self._store: push.Place | None = None
         self._streams: list[SshStream] = []
@@ -33,6 +34,11 @@ class SshChannel:
     @property
     def base(self) -> str:
         return self._base
+
+    @cached_property
+    def _commands(self) -> oneshot.Verified:
+        """Made for the first short command: a board with SFTP needs none, and a rack has hundreds."""
+        return oneshot.connection(self._link.client, self._host)
 
     def exec(self, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 30.0) -> ExecResult:
         """Raises Unreachable where the link breaks or the command is not done in time."""
