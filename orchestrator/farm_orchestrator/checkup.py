@@ -40,7 +40,6 @@ class Checkup:
     text: str
     facts: Json
     lost: Lost | None = None
-    final: bool = False
 
     @property
     def well(self) -> bool:
@@ -57,7 +56,7 @@ def check_up(board: Json, lease: Lease, world: World) -> Checkup:
     elif found.lost.reason == "fenced":
         check_kept_out(world.store, lease.board, lease.fence)
     else:
-        check_failed(world.store, lease.board, lease.fence, found.lost, final=found.final)
+        check_failed(world.store, lease.board, lease.fence, found.lost)
     return found
 
 
@@ -66,7 +65,7 @@ def look(board: Json, lease: Lease, world: World) -> Checkup:
         with tempfile.TemporaryDirectory(prefix="farm-check-") as scratch:
             told, answer = _measured(_part(board, Path(scratch), world), lease, world)
     except BoardError as error:
-        return Checkup(lease.board, error.line, {}, Lost(error.outcome, error.line), error.final)
+        return Checkup(lease.board, error.line, {}, Lost(error.outcome, error.line))
     if isinstance(answer.end, wire.Failed):
         why = f"the floor launch failed: {answer.end.stage}: {answer.end.kind}: {answer.end.detail}"
         return Checkup(lease.board, why, {}, Lost("canary", why))

@@ -46,10 +46,9 @@ class UsageError(FarmError):
 
 
 class BoardError(FarmError):
-    """`outcome` is the word the store keeps for a launch lost to it; `final` ends the part of this board."""
+    """`outcome` is the word the store keeps for a launch lost to it; "refused" ends the part of this board."""
 
     outcome = "link_lost"
-    final = False
 
     def __init__(self, board: str, text: str, *, mend: str | None = None) -> None:
         super().__init__(text, mend=mend)
@@ -61,19 +60,19 @@ class Unreachable(BoardError):
 
 
 class AuthRefused(BoardError):
-    final = True
+    outcome = "refused"
 
 
 class HostKeyUnknown(BoardError):
-    final = True
+    outcome = "refused"
 
 
 class HostKeyChanged(BoardError):
-    final = True
+    outcome = "refused"
 
 
 class NoRuntime(BoardError):
-    final = True
+    outcome = "refused"
 
 
 class DiskFull(BoardError):

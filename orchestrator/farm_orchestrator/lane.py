@@ -14,7 +14,7 @@ from farm_orchestrator.launch import Begun, Heard, begin, beyond, hear, settle
 from farm_orchestrator.line import Line
 from farm_orchestrator.logs import about
 from farm_orchestrator.mains import reviving, switch
-from farm_orchestrator.model import Failed, Kind, LaunchRow, Lost, Measured, Part, Phase
+from farm_orchestrator.model import REFUSED, Failed, Kind, LaunchRow, Lost, Measured, Part, Phase
 from farm_orchestrator.store import (
     BlockId,
     Claim,
@@ -46,10 +46,9 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Trouble:
-    """What broke the line, or kept it from being opened. `final`: trying again cannot help."""
+    """What broke the line, or kept it from being opened."""
 
     lost: Lost
-    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,11 +139,8 @@ class Holding:
             if lost.reason == Busy.outcome:
                 board_busy(self.world.store, self.lease.board, lost.detail, self.world.pace.busy_s, self.lease.fence)
                 return False
-            why = lost.detail if trouble.final else f"{lost.reason}: {lost.detail}"
-            board_loss(
-                self.world.store, self.lease.board, why, outcome=lost.reason, final=trouble.final,
-                fence=self.lease.fence,
-            )  # fmt: skip
+            why = lost.detail if lost.final else f"{lost.reason}: {lost.detail}"
+            board_loss(self.world.store, self.lease.board, why, outcome=lost.reason, fence=self.lease.fence)
             self.revive(part)
         return trouble is None
 
@@ -203,7 +199,7 @@ class Holding:
         trouble = begun if isinstance(begun, Trouble) else contained(lambda: self.attempt(claimed, begun))
         if trouble is not None:
             self.disconnect()
-            self.lose(claimed, self.look_again(claimed.part, trouble.lost), final=trouble.final)
+            self.lose(claimed, self.look_again(claimed.part, trouble.lost))
             self.revive(claimed.part)
 
     def attempt(self, claimed: Claim, begun: Begun | None) -> None:
@@ -221,9 +217,9 @@ class Holding:
         else:
             self.commit(claimed, outcome)
 
-    def lose(self, claimed: Claim, lost: Lost, *, final: bool = False) -> None:
+    def lose(self, claimed: Claim, lost: Lost) -> None:
         LOG.warning("%s of %s is lost: %s: %s", claimed.row.kind, claimed.row.variant, lost.reason, lost.detail)
-        lose(self.world.store, claimed, lost, final=final)
+        lose(self.world.store, claimed, lost)
         self.world.tally.launch(lost.reason)
 
     def line_for(self, claimed: Claim) -> Line:
@@ -273,7 +269,7 @@ class Holding:
             trouble = contained(lambda: self.open_line(part))
             if trouble is None:
                 return lost if self.boot_id == before else Lost("rebooted", f"{lost.reason}: {lost.detail}")
-            if trouble.final:
+            if trouble.lost.final:
                 return lost
             self.lease.lost.wait(pause_s)
         return lost
@@ -292,11 +288,11 @@ def contained(step: Callable[[], Made]) -> Made | Trouble:
     try:
         return step()
     except BoardError as error:
-        return Trouble(Lost(error.outcome, error.line), error.final)
+        return Trouble(Lost(error.outcome, error.line))
     except StoreError:
         raise
     except FarmError as error:
-        return Trouble(Lost("agent_error", error.line), final=True)
+        return Trouble(Lost(REFUSED, error.line))
     except Exception as error:
         LOG.exception("a fault of the farm")
         return Trouble(Lost("agent_error", "".join(traceback.format_exception(error))[-BUG_TEXT:]))

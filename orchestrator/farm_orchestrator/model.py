@@ -233,12 +233,20 @@ class Failed:
     boot_id: str | None = None
 
 
+REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class Lost:
-    """Nobody's result: worker_lost, link_lost, rebooted, fenced, deadline, disk_full, read_only, agent_error."""
+    """Nobody's result: worker_lost, link_lost, rebooted, fenced, deadline, disk_full, read_only, agent_error, refused."""
 
     reason: str
     detail: str = ""
+
+    @property
+    def final(self) -> bool:
+        """No other try can help: a person has to mend something first."""
+        return self.reason == REFUSED
 
 
 Outcome = Measured | Failed | Lost

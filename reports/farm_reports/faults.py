@@ -30,12 +30,13 @@ BY_OUTCOME = {
     "disk_full": Fault.BOARD,
     "read_only": Fault.BOARD,
     "canary": Fault.BOARD,
+    "refused": Fault.USER,
 }
 
 
-def fault_of(outcome: str | None, *, final: bool = False) -> Fault:
-    """Of a lost launch, or of a board that could not be reached. `final`: trying again cannot help.
+def fault_of(outcome: str | None) -> Fault:
+    """Of a lost launch, or of a board that could not be reached.
 
     What a launch that failed tells of itself is no word of this table: that is the variant's own.
     """
-    return Fault.USER if final else BY_OUTCOME.get(outcome or "", Fault.VARIANT)
+    return BY_OUTCOME.get(outcome or "", Fault.VARIANT)

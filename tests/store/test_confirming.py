@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from farm_orchestrator import calibration, plan, store
-from farm_orchestrator.model import Failed, Limits, Lost, Measured, Part
+from farm_orchestrator.model import REFUSED, Failed, Limits, Lost, Measured, Part
 from farm_orchestrator.store import CellRow, Claim, Store
 from farm_reports.tables import Calibration
 from store_support import BROKEN, RUN, Clock, Lane, broken_promises, extra_left, insert, measured, rows, states
@@ -191,7 +191,7 @@ def test_a_variant_that_fails_in_a_fresh_block_ends_its_confirmation(state: Stor
 def test_a_board_given_up_in_it_keeps_what_it_measured_before(state: Store) -> None:
     insert(state, part())
     Lane(state).start().until_phase(told, CONFIRM, 5)
-    store.board_loss(state, "b0", "the host key changed", final=True)
+    store.board_loss(state, "b0", "the host key changed", outcome=REFUSED)
     assert {cell.state for cell in store.cells(state, RUN)} == {None}
     assert "pending" not in states(rows(state))
 

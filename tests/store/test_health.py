@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from farm_orchestrator import store
-from farm_orchestrator.model import Lost
+from farm_orchestrator.model import REFUSED, Lost
 from farm_orchestrator.store import BoardView, Store, schema
+from farm_orchestrator.store.absences import lost_launches
 from farm_orchestrator.store.checks import check_failed, check_passed, due_checks, last_facts, meet, wants_check
 from farm_orchestrator.store.switching import note_switched, take_power_turn
 from farm_reports.faults import BY_OUTCOME, MEANINGS, Fault, fault_of
@@ -203,6 +204,16 @@ def test_every_loss_is_an_event_with_its_class_its_run_and_its_launch(state: Sto
     assert (returned.kind, returned.board) == ("returned", "b0")
 
 
+def test_a_board_that_refuses_us_is_its_users_matter_in_its_events_and_in_the_list_of_runs(state: Store) -> None:
+    insert(state, part())
+    lane = Lane(state).start()
+    lane.end(until_measuring(lane), Lost(REFUSED, "the host key changed"))
+    (lost, *_) = state.read(lambda c: c.execute(select(schema.event).order_by(schema.event.c.id)).all())
+    assert lost.facts == {"fault": "user", "outcome": REFUSED, "losses": 1}
+    assert lost_launches(state, [RUN]) == {RUN: {Fault.USER: 1}}
+    assert not rows(state, state="pending"), "no other try can help"
+
+
 def test_every_way_to_lose_a_launch_has_a_class_and_every_class_a_meaning() -> None:
     from farm_orchestrator.errors import BoardError
     from farm_orchestrator.launch import NOT_THE_VARIANT
@@ -211,11 +222,7 @@ def test_every_way_to_lose_a_launch_has_a_class_and_every_class_a_meaning() -> N
     told = {str(vars(kind).get("outcome", BoardError.outcome)) for kind in BoardError.__subclasses__()}
     assert told | set(NOT_THE_VARIANT.values()) | FREE | {"rebooted", "deadline"} <= set(BY_OUTCOME)
     assert set(MEANINGS) == set(Fault)
-    assert [fault_of("link_lost"), fault_of("link_lost", final=True), fault_of("OUT_OF_MEMORY")] == [
-        "network",
-        "user",
-        "variant",
-    ]
+    assert [fault_of(each) for each in ("link_lost", REFUSED, "OUT_OF_MEMORY")] == ["network", "user", "variant"]
 
 
 def test_a_lost_board_is_looked_at_later_each_time_and_a_well_one_once_a_night(state: Store, clock: Clock) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from farm_orchestrator import store
 from farm_orchestrator.errors import UsageError
-from farm_orchestrator.model import Failed, Lost, Measured
+from farm_orchestrator.model import REFUSED, Failed, Lost, Measured
 from farm_orchestrator.store import CellRow, Store
 from store_support import (
     BROKEN,
@@ -218,7 +218,7 @@ def test_a_commit_for_an_attempt_that_was_repeated_meanwhile_is_kept_unused(stat
 
 def test_a_part_that_was_given_up_stays_given_up(state: Store) -> None:
     insert(state, part())
-    store.board_loss(state, "b0", "the host key changed", final=True)
+    store.board_loss(state, "b0", "the host key changed", outcome=REFUSED)
     interrupt(state)
     store.resume(state, RUN)
     assert states(rows(state)) == {"skipped": 7}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farm_orchestrator import store
-from farm_orchestrator.model import Lost
+from farm_orchestrator.model import REFUSED, Lost
 from farm_orchestrator.store import BoardView, Store
 from farm_orchestrator.store.losses import backoff_s
 from store_support import (
@@ -86,7 +86,7 @@ def test_the_fifth_loss_in_a_row_ends_the_part_with_its_reason(state: Store) -> 
 
 def test_a_final_loss_ends_the_part_at_once(state: Store) -> None:
     insert(state, part())
-    store.board_loss(state, "b0", "the host key changed", final=True)
+    store.board_loss(state, "b0", "the host key changed", outcome=REFUSED)
     assert states(rows(state)) == {"skipped": 7}
     assert {cell.reason for cell in store.cells(state, RUN)} == {"user: the host key changed"}
     assert seen(state).quarantined is None
@@ -97,7 +97,7 @@ def test_cells_that_have_their_planned_blocks_keep_them_when_the_board_is_lost(s
     insert(state, part(blocks=2, most=8))
     lane = Lane(state).start()
     lane.run(noisy, launches=3 + 2 * 2)
-    store.board_loss(state, "b0", "gone", final=True)
+    store.board_loss(state, "b0", "gone", outcome=REFUSED)
     assert states(rows(state, phase=3)) == {"done": 4, "skipped": 4}
     assert {cell.state for cell in store.cells(state, RUN)} == {None}
 
@@ -105,7 +105,7 @@ def test_cells_that_have_their_planned_blocks_keep_them_when_the_board_is_lost(s
 def test_a_run_that_nobody_stands_behind_is_not_given_up(file_state: Store) -> None:
     asleep = insert(file_state, part("20250101-000000-bbbb"), attached=False)
     insert(file_state, part())
-    store.board_loss(file_state, "b0", "gone", final=True)
+    store.board_loss(file_state, "b0", "gone", outcome=REFUSED)
     assert states(rows(file_state, asleep)) == {"pending": 7}
     assert states(rows(file_state, RUN)) == {"skipped": 7}
 

@@ -208,7 +208,7 @@ def test_a_commit_under_way_leaves_nothing_pending_in_a_run_that_is_cancelled_me
     lane = Lane(server).start()
     claim = until_measuring(lane)
     canceller = threading.Thread(target=store.cancel, args=(server, RUN))
-    with unfinished(server, lambda c: claims._lose(c, claim, Lost("link_lost", "gone"), server.now(c), final=False)):
+    with unfinished(server, lambda c: claims._lose(c, claim, Lost("link_lost", "gone"), server.now(c))):
         canceller.start()
         canceller.join(0.3)
         assert canceller.is_alive(), "the cancel waits until the block is planned again"

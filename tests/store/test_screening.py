@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from farm_orchestrator import plan, store
-from farm_orchestrator.model import Failed, Limits, Lost, Measured, Part
+from farm_orchestrator.model import REFUSED, Failed, Limits, Lost, Measured, Part
 from farm_orchestrator.store import CellRow, Claim, Store
 from store_support import (
     BROKEN,
@@ -221,7 +221,7 @@ def test_a_board_given_up_in_its_screening_has_measured_nothing(state: Store) ->
     insert(state, part(blocks=2))
     lane = Lane(state).start()
     lane.until_phase(told, 2, 10)
-    store.board_loss(state, "b0", "the host key changed", final=True)
+    store.board_loss(state, "b0", "the host key changed", outcome=REFUSED)
     assert {word for word, _ in cells(state).values()} == {"not_run"}
 
 

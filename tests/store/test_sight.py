@@ -11,7 +11,7 @@ from sqlalchemy import insert as insert_row
 from sqlalchemy import update
 
 from farm_orchestrator import store
-from farm_orchestrator.model import Failed, Lost, Measured, Phase, State
+from farm_orchestrator.model import REFUSED, Failed, Lost, Measured, Phase, State
 from farm_orchestrator.store import Finding, FleetSight, Sight, Snapshot, Store, schema
 from farm_orchestrator.store.tallies import AGAIN_S
 from store_support import BROKEN, RUN, Clock, Lane, insert, measured, part, until_measuring
@@ -203,7 +203,7 @@ def test_a_board_that_was_lost_is_seen_with_its_losses_and_when_it_is_tried_agai
     assert (board.losses, board.reason) == (1, "network: no answer")
     assert board.not_before is not None
     assert 4.0 <= board.not_before - clock.s <= 6.0
-    store.board_loss(state, "b0", "the key changed", final=True)
+    store.board_loss(state, "b0", "the key changed", outcome=REFUSED)
     store.close_finished(state)
     seen = sight.look()
     assert (seen.boards[0].queue, seen.runs) == ((), ())

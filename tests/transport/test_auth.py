@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from farm_orchestrator.errors import AuthRefused
+from farm_orchestrator.model import REFUSED
 from farm_orchestrator.transport import auth, open_channel, resolve
 from transport_support import World, make_key, until
 
@@ -23,7 +24,7 @@ def test_the_refusal_lists_every_candidate_and_why(world: World) -> None:
     assert f"{world.client_key}: refused by the machine" in text
     assert f"{world.keys / 'secret'}: it has a passphrase and no agent holds it" in text
     assert f"{world.folder / 'missing'}: no such file" in text
-    assert refused.value.final
+    assert refused.value.outcome == REFUSED
 
 
 def test_the_order_is_opensshs(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from farm_orchestrator.errors import HostKeyChanged, HostKeyUnknown
+from farm_orchestrator.model import REFUSED
 from farm_orchestrator.transport import hostkeys, offered_key, open_channel, resolve
 from transport_support import KINDS, Sshd, World, fingerprint, public
 
@@ -34,7 +35,7 @@ def test_an_unknown_key_is_refused_whatever_ssh_is_told(world: World, strict: st
     assert fingerprint(world.keys / "board_ed25519") in refused.value.text
     assert "farm boards enroll b" in str(refused.value.mend)
     assert ("does not count" in refused.value.text) == (strict != "ask")
-    assert refused.value.final
+    assert refused.value.outcome == REFUSED
     assert world.user_file.read_text() == world.global_file.read_text() == ""
     assert not (world.farm_home / "known_hosts").exists()
 

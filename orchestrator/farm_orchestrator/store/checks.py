@@ -93,14 +93,14 @@ def check_passed(store: Store, name: str, fence: int, text: str, facts: Mapping[
     store.submit(write, urgent=True)
 
 
-def check_failed(store: Store, name: str, fence: int, lost: Lost, *, final: bool = False) -> None:
+def check_failed(store: Store, name: str, fence: int, lost: Lost) -> None:
     """One more loss of the board."""
 
     def write(connection: Connection) -> None:
         now = store.now(connection)
         if _written(connection, now, name, fence, {}) is not None:
             note_event(connection, now, "canary_failed", board=name, text=lost.detail)
-            count_loss(connection, now, name, lost, final=final)
+            count_loss(connection, now, name, lost)
 
     store.submit(write, urgent=True)
 

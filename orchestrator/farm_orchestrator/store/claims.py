@@ -89,10 +89,10 @@ def _committed(outcome: Measured | Failed, folder: Path | None, *, kept: bool) -
     failpoint("after_commit")
 
 
-def lose(store: Store, claim: Claim, lost: Lost, *, final: bool = False) -> bool:
+def lose(store: Store, claim: Claim, lost: Lost) -> bool:
     """The launch is nobody's result; False as in `commit`. In a cancelled run it is cancelled, which costs nothing."""
     failpoint("before_lose")
-    kept = store.patiently(lambda c: _lose(c, claim, lost, store.now(c), final=final), urgent=True)
+    kept = store.patiently(lambda c: _lose(c, claim, lost, store.now(c)), urgent=True)
     failpoint("after_lose")
     return kept
 
@@ -187,7 +187,7 @@ def _end(connection: Connection, now: float, share: Share, row: LaunchRow) -> No
         blocks.end_block(connection, now, share, here, row)
 
 
-def _lose(connection: Connection, claim: Claim, lost: Lost, now: float, *, final: bool) -> bool:
+def _lose(connection: Connection, claim: Claim, lost: Lost, now: float) -> bool:
     held = _held(connection, claim)
     if held is None:
         return False
@@ -202,7 +202,7 @@ def _lose(connection: Connection, claim: Claim, lost: Lost, now: float, *, final
         if lost.reason not in FREE:
             why = f"{lost.reason} while measuring {claim.row.variant}: {lost.detail}"
             of = {"run": claim.row.run, "launch": claim.row.id}
-            count_loss(connection, now, claim.row.board, Lost(lost.reason, why), final=final, of=of)
+            count_loss(connection, now, claim.row.board, Lost(lost.reason, why), of=of)
     return True
 
 

@@ -34,10 +34,8 @@ OPEN = (State.PENDING.value, State.RUNNING.value)
 launch, board, event = schema.launch.c, schema.board.c, schema.event.c
 
 
-def board_loss(
-    store: Store, name: str, why: str, *, outcome: str = LINK_LOST, final: bool = False, fence: int | None = None
-) -> None:
-    """One more loss in a row: its launches wait longer each time; the fifth, or a `final` one, ends its parts.
+def board_loss(store: Store, name: str, why: str, *, outcome: str = LINK_LOST, fence: int | None = None) -> None:
+    """One more loss in a row: its launches wait longer each time; the fifth, or a final one, ends its parts.
 
     With `fence` a lane that no longer holds the board changes nothing.
     """
@@ -45,7 +43,7 @@ def board_loss(
     def write(connection: Connection) -> None:
         hold_board(connection, name)
         if fence is None or connection.execute(select(board.fence).where(board.board == name)).scalar() == fence:
-            count_loss(connection, store.now(connection), name, Lost(outcome, why), final=final)
+            count_loss(connection, store.now(connection), name, Lost(outcome, why))
 
     failpoint("before_board_loss")
     store.submit(write, urgent=True)
@@ -69,22 +67,20 @@ def board_busy(store: Store, name: str, why: str, wait_s: float, fence: int) -> 
     store.submit(write, urgent=True)
 
 
-def count_loss(
-    connection: Connection, now: float, name: str, lost: Lost, *, final: bool, of: Mapping[str, Any] | None = None
-) -> None:
+def count_loss(connection: Connection, now: float, name: str, lost: Lost, of: Mapping[str, Any] | None = None) -> None:
     """`of`: the run and the launch that were lost with the board, where there was one."""
-    fault = fault_of(lost.reason, final=final)
+    fault = fault_of(lost.reason)
     why = f"{fault}: {lost.detail}"
     where = update(schema.board).where(board.board == name)
     losses = connection.execute(where.values(losses=board.losses + 1, reason=why).returning(board.losses)).scalar_one()
     facts = {"fault": fault.value, "outcome": lost.reason, "losses": losses}
     note_event(connection, now, "lost", board=name, text=why, facts=facts, **(of or {}))
     spared = LOSSES_MAX <= losses < 2 * LOSSES_MAX and shared(connection) and lost_together(connection, now)
-    if not final and (losses < LOSSES_MAX or spared):
+    if not lost.final and (losses < LOSSES_MAX or spared):
         _hold_back(connection, name, now + backoff_s(name, losses, now))
         return
-    reason = why if final else f"lost {losses} times in a row; the last time: {why}"
-    if not final and shared(connection):
+    reason = why if lost.final else f"lost {losses} times in a row; the last time: {why}"
+    if not lost.final and shared(connection):
         connection.execute(where.values(quarantined=reason))
         note_event(connection, now, "quarantined", board=name, text=reason)
     end_parts(connection, now, name, reason)
