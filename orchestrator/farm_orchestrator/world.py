@@ -14,6 +14,7 @@ from farm_orchestrator.transport import Channel
 from farm_orchestrator.watchdog import Watchdog
 
 STARTING = 24  # boards at once
+HANGS_S = 20.0  # a handshake and an agent's first word take a few seconds, on a slow link too
 LOOK_S = 2.0
 
 
@@ -36,21 +37,34 @@ class Pace:
 
 class Gate:
     """So many lanes at once may start their boards: a worker that shook hands with 500 at once would be too slow for each
-    of them, and boards would be called lost that are well.
+    of them, and boards would be called lost that are well. One that hangs for `hangs_s` keeps nobody else waiting.
     """
 
-    def __init__(self, places: int = STARTING) -> None:
-        self._places = threading.Semaphore(places)
+    def __init__(self, places: int = STARTING, hangs_s: float = HANGS_S) -> None:
+        self._places = places
+        self._hangs_s = hangs_s
+        self._since: dict[int, float] = {}  # by the lane's thread
+        self._changed = threading.Condition()
 
     def enter(self, stopping: threading.Event) -> bool:
         """Waits for a place; False where the lane is to stop."""
-        while not stopping.is_set():
-            if self._places.acquire(timeout=LOOK_S):
-                return True
-        return False
+        with self._changed:
+            while not (stopping.is_set() or self._has_room()):
+                self._changed.wait(LOOK_S)
+            if stopping.is_set():
+                return False
+            self._since[threading.get_ident()] = time.monotonic()
+            return True
 
     def leave(self) -> None:
-        self._places.release()
+        """By the thread that entered."""
+        with self._changed:
+            self._since.pop(threading.get_ident(), None)
+            self._changed.notify()
+
+    def _has_room(self) -> bool:
+        late = time.monotonic() - self._hangs_s
+        return sum(since > late for since in self._since.values()) < self._places
 
 
 @dataclass(frozen=True)

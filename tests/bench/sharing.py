@@ -92,7 +92,7 @@ def _shared_s(folder: Path, rounds: int) -> Iterator[float]:
 
 @contextmanager
 def _worker(desk: Desk) -> Iterator[None]:
-    process = desk.start("worker", "--boards", "*", *LAB)
+    process = desk.start("worker", "--boards", "*", "--beat", *LAB)
     try:
         yield
     finally:

@@ -88,6 +88,17 @@ def test_a_board_that_cannot_be_reached_makes_room_for_the_next(farm: Farm) -> N
     assert {row.state for row in farm.rows(board="b1")} == {State.DONE}
 
 
+def test_a_board_that_hangs_in_its_start_keeps_nobody_waiting(farm: Farm) -> None:
+    door = Door(farm)
+    with world_of(farm, open_channel=door, gate=Gate(1, hangs_s=0.1)) as world:
+        both = lanes(world)
+        wait_for(lambda: len(door.knocked) == 2, "the second board, although the first one does not answer")
+        door.open.set()
+        for lane in both:
+            lane.join(support.DEADLINE_S)
+    assert {row.state for row in farm.rows()} == {State.DONE}
+
+
 def test_a_worker_that_stops_leaves_no_lane_at_the_gate(farm: Farm) -> None:
     gate = Gate(1)
     with world_of(farm, gate=gate) as world:
