@@ -62,6 +62,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, object]:
     return {
         "rounds": len(outcomes),
         **{name: sum(getattr(one, name) for one in outcomes) for name in counted},
+        "failed": sum(len(one.failed) for one in outcomes),
         "faults": dict(sorted(struck.items())),
         "broken": sum(len(one.broken) for one in outcomes),
     }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,9 @@ from farm_inventory import load
 from farm_lab import lab, places
 from farm_lab.places import Places
 from farm_lab.state import Options
-from farm_orchestrator import store
+from farm_orchestrator import plan, store
 from farm_orchestrator.errors import StoreError
-from farm_orchestrator.model import Json, State
+from farm_orchestrator.model import Json, Part, State
 from farm_orchestrator.store import schema, upgrade_store
 from farm_orchestrator.store.moments import live
 from farm_orchestrator.transport import resolve
@@ -57,13 +57,16 @@ class Round:
 
 @dataclass
 class Outcome:
-    """What came of it. `given_up`: launches of parts that ended with a reason; `again`: launches that were repeated."""
+    """What came of it. `given_up`: launches of parts that ended with a reason; `again`: launches that were repeated; `failed`:
+    cells that were ended because their runner was killed twice, or their board went down under them three times running.
+    """
 
     asked: Round
     launches: int = 0
     again: int = 0
     fenced: int = 0
     given_up: int = 0
+    failed: list[str] = field(default_factory=list)
     seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
@@ -236,8 +239,17 @@ def _count(farm: Farm, outcome: Outcome) -> None:
     outcome.again = sum(row.attempt > 0 for row in rows)
     outcome.fenced = sum(row.outcome == "worker_lost" for row in rows)
     outcome.given_up = sum(row.state == State.SKIPPED for row in rows)
-    outcome.broken += [
-        fault
-        for fault in support.broken_promises(farm)
-        if not (fault.split(" ", 1)[0] in ended and "0 results" in fault)
-    ]
+    failed = outcome.failed = [f"{part.name} {name}" for part in farm.parts for name in _failed(farm, part)]
+    outcome.broken += [fault for fault in support.broken_promises(farm) if not _is_excused(fault, ended, failed)]
+
+
+def _failed(farm: Farm, part: Part) -> list[str]:
+    """Variants of which nothing more was owed: by the rule that a variant which takes its board down is left out."""
+    return sorted({name for name, _ in plan.failed_cells(farm.rows(board=part.name))})
+
+
+def _is_excused(fault: str, ended: Collection[str], failed: Collection[str]) -> bool:
+    """What a board or a cell that was ended did not bring is no loss; that a launch counts twice always is one."""
+    board, _, rest = fault.partition(" block ")
+    variant = rest.partition(":")[0].rpartition(" ")[2]
+    return "0 results" in fault and (board in ended or f"{board} {variant}" in failed)

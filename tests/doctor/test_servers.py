@@ -15,6 +15,7 @@ from farm_orchestrator.doctor.farm_facts import FarmFacts
 from farm_orchestrator.store import Crew, Store, greet, quarantine, upgrade_store
 from postgres_support import PrivatePostgres
 from redis_support import PrivateRedis
+from tls_support import PASSWORD, account
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,8 @@ def unwell(found: FarmFacts) -> dict[str, State]:
     return {each.check: each.state for each in of_farm(found) if each.state != State.OK and each.check != "latency"}
 
 
-def crew(version: str, *boards: str) -> Crew:
-    return Crew(f"host-a:{version}", "host-a", 7, "lanes-1", boards, version, 4)
+def crew(version: str, *boards: str, beats: bool = True) -> Crew:
+    return Crew(f"host-a:{version}", "host-a", 7, "lanes-1", boards, version, 4, beats)
 
 
 def rows_only(postgres: PrivatePostgres, url: str) -> str:
@@ -123,6 +124,17 @@ def test_workers_of_another_version_and_boards_that_nobody_serves_are_warned_of(
     assert line(found, "served").what == "nobody serves rack-02"
 
 
+def test_workers_of_which_none_looks_after_the_runs_are_warned_of(farm: str) -> None:
+    mine = facts().fleet.version  # type: ignore[union-attr]  # it is one
+    with Store.open(farm) as store:
+        greet(store, crew(mine, "rack-01", "rack-02", beats=False), 60.0)
+        hit = line(facts(), "workers")
+        assert (hit.state, hit.what) == (State.WARNING, "no worker beats")
+        assert "farm worker --beat" in str(hit.mend)
+        greet(store, crew(mine, beats=True), 60.0)
+    assert line(facts(), "workers").state == State.OK
+
+
 def test_boards_that_take_no_work_are_warned_of_with_the_command_that_ends_it(farm: str) -> None:
     with Store.open(farm) as store:
         quarantine(store, "rack-02", "the fan is broken")
@@ -149,15 +161,14 @@ def test_an_account_with_few_rights_is_asked_for_no_more_than_it_may_say(
 
     with open_redis(tmp_path) as url:
         with redis.Redis.from_url(url) as client:
-            client.execute_command("ACL", "SETUSER", "farm", "on", ">hunter2", "resetkeys", "~farm:*", "resetchannels",
-                                   "-@all", "+@all", "-@admin", "-@dangerous")  # fmt: skip
-        monkeypatch.setenv("FARM_BROKER", url.replace("redis://", "redis://farm:hunter2@"))
+            client.execute_command(*account())
+        monkeypatch.setenv("FARM_BROKER", url.replace("redis://", f"redis://farmw:{PASSWORD}@"))
         found = facts()
     assert found.broker is not None
     assert found.broker.error is None
     assert found.broker.policy is None
     assert not {"broker", "brokertls", "account", "evictions"} & set(unwell(found))
-    assert "hunter2" not in str(of_farm(found))
+    assert PASSWORD not in str(of_farm(found))
 
 
 def test_servers_that_no_machine_of_ours_has(farm: str) -> None:

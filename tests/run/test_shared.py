@@ -170,6 +170,7 @@ def test_a_run_that_nobody_watches_gets_its_word_and_any_machine_has_its_report(
     )
     left = [desk.farm("run", models, *BRIEF, "--detach") for _ in range(2)]
     assert [said.code for said in left] == [0, 0], left
+    assert all("no worker beats" in said.err for said in left), left
     first, second = (said.out.strip() for said in left)
     assert f"farm run --watch {second}" in left[1].err
     assert {row.state for row in launches(pg_url, second)} == {"pending"}, "nobody serves the boards yet"

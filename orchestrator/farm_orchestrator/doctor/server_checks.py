@@ -16,6 +16,7 @@ FEW = 20  # connections: two more workers
 EVERYTHING = "default"  # the account of whoever names none
 KEPT = "noeviction"
 SHOWN = 3
+NO_BEAT = "runs that nobody watches are neither looked after nor reported, and no night begins"
 
 
 def broker_tls(facts: FarmFacts) -> Answer | None:
@@ -35,7 +36,7 @@ def broker_user(facts: FarmFacts) -> Answer | None:
         return None
     if seen.user == EVERYTHING and seen.remote:
         return warning(f"the farm is {EVERYTHING} there", "that account may do everything; hints need little",
-                       "`redis-cli ACL SETUSER farm on '>PASSWORD' resetkeys '~farm:*' resetchannels -@all +@all -@admin -@dangerous`")  # fmt: skip
+                       "an account of the commands that hints need: SECURITY.md has its `ACL SETUSER` line")  # fmt: skip
     return ok(f"account {seen.user}")
 
 
@@ -142,6 +143,8 @@ def workers(facts: FarmFacts) -> Answer | None:
     if others:
         return warning(f"workers of benchfarm {', '.join(others)} live, this is {facts.fleet.version}", "they would plan and judge differently",
                        f"`pip install 'benchfarm[shared]=={facts.fleet.version}'` there, and start them again")  # fmt: skip
+    if not any(each.beats for each in seen):
+        return warning("no worker beats", NO_BEAT, "end one of them and start it as `farm worker --beat`")
     pools, lanes = {each.pool for each in seen if each.boards}, sum(each.lanes for each in seen)
     hosts = sorted({each.host for each in seen})
     return ok(

@@ -13,7 +13,7 @@ from farm_orchestrator.run.announce import announce, title
 from farm_orchestrator.run.clocks import climb
 from farm_orchestrator.run.command import past
 from farm_orchestrator.run.engines import hints
-from farm_orchestrator.run.held import tell_held
+from farm_orchestrator.run.held import tell_beatless, tell_held
 from farm_orchestrator.run.kept import check
 from farm_orchestrator.run.listing import shared_with
 from farm_orchestrator.run.prepare import prepare, record
@@ -44,6 +44,7 @@ def hand_over(asked: Asked, settings: Settings, view: View) -> str:
         record(prepared, asked.request, store, settings)
         for line in shared_with(store, prepared.id):
             view.message(line)
+        tell_beatless(store, prepared.id, view.message)
         view.finish()
         reconcile(store, kick)
     return prepared.id

@@ -64,7 +64,7 @@ def serve(order: Order, settings: Settings) -> int:
     world = tasks.open_world(_engine(order, settings, lanes), roster)
     stored.check_version(world.store, version("benchfarm"))
     crew = stored.Crew(name, socket.gethostname(), os.getpid(), roster.pool, tuple(sorted(roster.boards)),
-                       version("benchfarm"), lanes)  # fmt: skip
+                       version("benchfarm"), lanes, order.beat)  # fmt: skip
     _stop_by_signal(world.stopping)
     app = broker.make_app(settings.broker, settings.home, identity(world.store))
     kick = Pools(world.store, broker.sender(app)).kick

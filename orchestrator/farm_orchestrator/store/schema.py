@@ -208,6 +208,7 @@ worker = Table(
     Column("boards", DOCUMENT),
     Column("version", Text, nullable=False),
     Column("lanes", Integer, nullable=False),
+    Column("beats", Integer, nullable=False),
     Column("started", Double, nullable=False),
     _moment("seen_until"),
 )

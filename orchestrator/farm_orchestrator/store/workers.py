@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from farm_orchestrator.errors import UsageError
 from farm_orchestrator.store import schema
@@ -17,7 +17,9 @@ worker, meta = schema.worker.c, schema.meta.c
 
 @dataclass(frozen=True)
 class Crew:
-    """A worker as the others see it. `pool`: the queue that it takes hints from; `boards`: those it serves, none of a beat."""
+    """A worker as the others see it. `pool`: the queue that it takes hints from; `boards`: those it serves; `beats`: it looks
+    after runs that no command stands behind.
+    """
 
     worker: str
     host: str
@@ -26,6 +28,7 @@ class Crew:
     boards: tuple[str, ...]
     version: str
     lanes: int
+    beats: bool = False
 
 
 def greet(store: Store, crew: Crew, ttl_s: float) -> None:
@@ -39,11 +42,11 @@ def part_with(store: Store, name: str) -> None:
 
 def living(store: Store) -> list[Crew]:
     """The workers that were heard of lately."""
-    columns = (worker.worker, worker.host, worker.pid, worker.pool, worker.boards, worker.version, worker.lanes)
+    columns = [worker[each.name] for each in fields(Crew)]
 
     def read(connection: Connection) -> list[Crew]:
         alive = select(*columns).where(live(worker.seen_until, store.now(connection))).order_by(worker.worker)
-        return [Crew(**{**row, "boards": tuple(row["boards"] or ())}) for row in connection.execute(alive).mappings()]
+        return [_crew(row) for row in connection.execute(alive).mappings()]
 
     return store.read(read)
 
@@ -64,8 +67,12 @@ def check_version(store: Store, mine: str) -> None:
         )
 
 
+def _crew(row: RowMapping) -> Crew:
+    return Crew(**{**row, "boards": tuple(row["boards"] or ()), "beats": bool(row["beats"])})
+
+
 def _greet(connection: Connection, crew: Crew, now: float, ttl_s: float) -> None:
-    told = {**asdict(crew), "boards": list(crew.boards), "seen_until": until(now, ttl_s)}
+    told = {**asdict(crew), "boards": list(crew.boards), "beats": int(crew.beats), "seen_until": until(now, ttl_s)}
     known = connection.execute(update(schema.worker).where(worker.worker == crew.worker).values(told)).rowcount
     if not known:
         connection.execute(delete(schema.worker).where(worker.seen_until < now - 86400))  # of workers that were killed

@@ -75,6 +75,7 @@ def _workers() -> None:
         sa.Column("boards", sa.JSON),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("lanes", sa.Integer, nullable=False),
+        sa.Column("beats", sa.Integer, nullable=False),
         sa.Column("started", sa.Double, nullable=False),
         _moment("seen_until"),
     )
