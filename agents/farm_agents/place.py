@@ -196,10 +196,15 @@ def clear_scratch(where: Place, keep: str = "") -> None:
 
 
 def note(where: Place, launch: str, fence: int, event: str) -> None:
-    """A start or end line in the journal, in one write."""
-    line = {"t_ns": time.monotonic_ns(), "launch": launch, "fence": fence, "event": event}
-    with open(where.journal, "ab", buffering=0) as file:
-        file.write(json.dumps(line).encode() + b"\n")
+    """A start or end line in the journal, whole or not at all. Raises OSError."""
+    said = {"t_ns": time.monotonic_ns(), "launch": launch, "fence": fence, "event": event}
+    with open(where.journal, "a+b", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        torn = size and os.pread(file.fileno(), 1, size - 1) != b"\n"  # by a power cut
+        line = (b"\n" if torn else b"") + json.dumps(said).encode() + b"\n"
+        if file.write(line) != len(line):  # a disk takes what it has room for
+            os.ftruncate(file.fileno(), size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where.journal)
 
 
 def close_journal(where: Place) -> None:

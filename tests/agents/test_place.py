@@ -1,6 +1,10 @@
 """The agent's folder: what is laid out, what is believed, what is written down."""
 
+import errno
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +16,16 @@ from farm_agents import place, wire
 from farm_agents.place import Place, Verdicts
 
 Start = Callable[..., Client]
+# A file may grow by ten bytes: a write over its end is cut there, as on a disk that becomes full.
+HALF_A_LINE = """
+import resource, sys
+from farm_agents import place
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]) + 10,) * 2)
+try:
+    place.note(place.Place(sys.argv[1]), "8.1", 1, "start")
+except OSError as error:
+    print(error.errno)
+"""
 
 
 def pushed(board: Board, tmp_path: Path, data: bytes) -> str:
@@ -91,6 +105,30 @@ def test_a_torn_journal_line_does_not_hide_the_start_before_it(board: Board) -> 
         file.write('{"t_ns": 1, "lau\n')
     place.close_journal(where)
     assert Path(where.journal).read_text().splitlines()[-1].endswith('"launch": "7.1", "fence": 1, "event": "end"}')
+
+
+def test_a_line_that_a_power_cut_tore_does_not_swallow_the_next(board: Board) -> None:
+    board.base.mkdir()
+    where = Place(str(board.base))
+    Path(where.journal).write_text('{"t_ns": 1, "lau')
+    place.note(where, "7.1", 1, "start")
+    place.close_journal(where)
+    assert [json.loads(line)["event"] for line in Path(where.journal).read_text().splitlines()[1:]] == ["start", "end"]
+
+
+def test_a_disk_with_room_for_half_a_line_takes_none_of_it(board: Board) -> None:
+    board.base.mkdir()
+    where = Place(str(board.base))
+    place.note(where, "7.1", 1, "start")
+    before = Path(where.journal).read_text()
+    said = subprocess.run(
+        [sys.executable, "-c", HALF_A_LINE, where.base, str(len(before))],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.stdout == f"{errno.ENOSPC}\n", said.stderr
+    assert Path(where.journal).read_text() == before
+    place.close_journal(where)
+    assert [line["event"] for line in board.journal()] == ["start", "end"]
 
 
 def test_a_journal_that_is_closed_stays_as_it_is(board: Board) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.desks import DEMO, leave, new_desk, starts
 from bench.figures import middle, worst
+from bench.peak import peak_until_end_mb
 from bench.rows import Row, at_most, measured
 from farm_orchestrator.reconcile import TICK_S
 from farm_orchestrator.store.leases import TTL_S
@@ -78,11 +79,10 @@ def _peak_mb(desk: Desk) -> float:
         child = subprocess.Popen(
             [program, "run", *models, *QUICK], cwd=desk.folder, env=desk.env, stdout=said, stderr=said
         )
-        _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+        peak = peak_until_end_mb(child)
     if child.returncode != 0:
         raise RuntimeError(f"farm run ended with {child.returncode}")
-    return used.ru_maxrss * 1024 / 1e6
+    return peak
 
 
 def _recovery_s(desk: Desk) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from bench.peak import peak_mb
 from farm_orchestrator import tasks
 
 LOCK = threading.Lock()
@@ -34,9 +35,7 @@ def tell(folder: Path) -> None:
     """Over and over: the worker ends without a word."""
     while True:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        status = Path("/proc/self/status").read_text().splitlines()
-        peak_kb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-        said = {**SPENT, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_kb / 1024,
+        said = {**SPENT, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb(),
                 "threads": threading.active_count(), "files": len(os.listdir("/proc/self/fd"))}  # noqa: PTH208 # fmt: skip
         (folder / "spent.part").write_text(json.dumps(said))
         (folder / "spent.part").replace(folder / "spent.json")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
+from bench.peak import peak_mb
 from farm_orchestrator import reporting
 from farm_orchestrator.store import Store
-
-KIB = 1024
 
 
 def main() -> None:
@@ -20,9 +18,8 @@ def main() -> None:
         wall, cpu = time.monotonic(), time.process_time()
         reporting.build(state, run, place / "runs", place / "cas")
         took = {"wall_s": time.monotonic() - wall, "cpu_s": time.process_time() - cpu}
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
     page = (place / "runs" / run / "report.html").stat().st_size
-    print(json.dumps({**took, "rss_mb": rss / 1e6, "page_mb": page / 1e6}))  # noqa: T201  # it is read by the bench
+    print(json.dumps({**took, "rss_mb": peak_mb(), "page_mb": page / 1e6}))  # noqa: T201  # it is read by the bench
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from chromium_support import launched
 from farm_orchestrator.store import Store
 from scale_support import RUN, Scale, filled
 
-REBUILD = Path(__file__).with_name("rebuild.py")
 LOAD_MS = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 MB = "MB"
 
@@ -45,7 +44,7 @@ def _taken(folder: Path, rounds: int) -> list[dict[str, float]]:
 
 def _rebuilt(folder: Path) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, str(REBUILD), str(folder), RUN], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "bench.rebuild", str(folder), RUN], check=True, capture_output=True, text=True
     )  # fmt: skip
     return dict(json.loads(done.stdout))
 
