@@ -2,13 +2,13 @@
 
 import os
 import pwd
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from farm_lab import shift, sshd, state
-from farm_lab.journal import Json, Standing
+from farm_lab.journal import Json
 from farm_lab.places import LabError
 from farm_lab.victim import Fault, Victim, nothing_more, number
 
@@ -30,7 +30,7 @@ def _shell(victim: Victim, argument: str | None) -> Json:
         raise LabError(
             f"{victim.name}: its login shell is {shell}; only {' and '.join(START_UP)} read a file before a command"
         )
-    return {"env": {"HOME": str(victim.here.home)}, "file": START_UP[shell], "pause_s": pause_s}
+    return {"file": START_UP[shell], "pause_s": pause_s}
 
 
 def _strike(victim: Victim, kept: Mapping[str, Any]) -> None:
@@ -39,18 +39,19 @@ def _strike(victim: Victim, kept: Mapping[str, Any]) -> None:
     if "FAKETIME" in kept.get("env", {}):
         shift.share(victim.here)
     if "file" in kept:
-        victim.here.home.mkdir(exist_ok=True)
         (victim.here.home / kept["file"]).write_text(f"sleep {kept['pause_s']:g}\n")
     _apply(victim)
 
 
-def _undo(victim: Victim, _: Mapping[str, Any]) -> None:
+def _undo(victim: Victim, kept: Mapping[str, Any]) -> None:
+    if "file" in kept:
+        (victim.here.home / kept["file"]).unlink(missing_ok=True)
     _apply(victim)
 
 
 def _apply(victim: Victim) -> None:
     """What its faults come to; sessions that are open go on as they are."""
-    victim.here.sshd_faults.write_text(_settings(victim.standing, sshd.mark(victim.here)))
+    victim.here.sshd_faults.write_text(_settings(victim))
     if victim.runs:
         options, board = victim.lab.options, victim.board
         listener = sshd.reload(victim.here, board.process, board.port, options.level)
@@ -58,12 +59,11 @@ def _apply(victim: Victim) -> None:
             state.write(victim.places, state.exchanged(victim.lab, replace(board, process=listener)))
 
 
-def _settings(standing: Sequence[Standing], mark: str) -> str:
+def _settings(victim: Victim) -> str:
     """Read before the server's own configuration, in which the first word counts."""
-    keys = [f"HostKey {fault.kept['key']}\n" for fault in standing if "key" in fault.kept]
-    env = {name: value for fault in standing for name, value in fault.kept.get("env", {}).items()}
-    words = " ".join((mark, *(f'"{name}={value}"' for name, value in env.items())))
-    return "".join([*keys, *([f"SetEnv {words}\n"] if env else [])])
+    keys = [f"HostKey {fault.kept['key']}\n" for fault in victim.standing if "key" in fault.kept]
+    env = {name: value for fault in victim.standing for name, value in fault.kept.get("env", {}).items()}
+    return "".join([*keys, *([f"SetEnv {sshd.environment(victim.here, **env)}\n"] if env else [])])
 
 
 FAULTS = {

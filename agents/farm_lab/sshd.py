@@ -40,7 +40,7 @@ UseDNS no
 PrintMotd no
 Subsystem sftp internal-sftp
 MaxStartups 100:30:200
-SetEnv {mark}
+SetEnv {env}
 """
 
 
@@ -90,6 +90,14 @@ def of_board(places: BoardPlaces, listener: Process | None = None) -> list[Proce
 
 def mark(places: BoardPlaces) -> str:
     return f"{MARK}={places.root}"
+
+
+def environment(places: BoardPlaces, **more: str) -> str:
+    """What each command finds, as one line's words. A home of its own: what its user's shell does at its start is no
+    business of a board, and a board that dies in the middle of it is none of that user's.
+    """
+    env = {MARK: str(places.root), "HOME": str(places.home), **more}
+    return " ".join(f'"{name}={value}"' for name, value in env.items())
 
 
 def program() -> str:
@@ -146,9 +154,10 @@ def banner(port: int, timeout_s: float = 2.0) -> bytes:
 def write_config(
     places: BoardPlaces, port: int, authorized_keys: Path, *, heartbeat: bool = True, host: str = HOST
 ) -> None:
+    places.home.mkdir(exist_ok=True)
     text = CONFIG.format(
-        port=port, host=host, key=places.host_key, authorized=authorized_keys, pid=places.pid, mark=mark(places),
-        faults=places.sshd_faults,
+        port=port, host=host, key=places.host_key, authorized=authorized_keys, pid=places.pid, faults=places.sshd_faults,
+        env=environment(places),
     )  # fmt: skip
     places.sshd_config.write_text(text + (HEARTBEAT if heartbeat else ""))
 

@@ -18,6 +18,7 @@ from farm_inventory import load
 from farm_lab import lab, places
 from farm_lab.state import Options
 from farm_orchestrator import store
+from farm_orchestrator.doctor.amounts import counted
 from farm_orchestrator.engine import EngineSettings
 from farm_orchestrator.model import Json, State
 from farm_orchestrator.transport import resolve
@@ -49,7 +50,7 @@ def sizes(folder: Path, rounds: int) -> list[Row]:
 
 
 def rows(fleet: Fleet) -> Sequence[Row]:
-    of, spent = f"{fleet.boards} boards", fleet.spent
+    of, spent = counted(fleet.boards, "board"), fleet.spent
     told = f"{fleet.launches} launches, {fleet.lost} of them lost and repeated"
     per = 1000 / fleet.launches
     return [
