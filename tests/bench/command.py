@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.desks import DEMO, leave, new_desk, starts
 from bench.figures import middle, worst
-from bench.peak import peak_until_end_mb
+from bench.peak import peak_until_end
 from bench.rows import Row, at_most, measured
 from farm_orchestrator.reconcile import TICK_S
 from farm_orchestrator.store.leases import TTL_S
@@ -79,10 +79,10 @@ def _peak_mb(desk: Desk) -> float:
         child = subprocess.Popen(
             [program, "run", *models, *QUICK], cwd=desk.folder, env=desk.env, stdout=said, stderr=said
         )
-        peak = peak_until_end_mb(child)
+        peak = peak_until_end(child)
     if child.returncode != 0:
         raise RuntimeError(f"farm run ended with {child.returncode}")
-    return peak
+    return peak / 1e6
 
 
 def _recovery_s(desk: Desk) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from bench.peak import peak_mb
+from bench.peak import peak_bytes
 from farm_orchestrator import tasks
 
 LOCK = threading.Lock()
@@ -35,7 +35,7 @@ def tell(folder: Path) -> None:
     """Over and over: the worker ends without a word."""
     while True:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        said = {**SPENT, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb(),
+        said = {**SPENT, "cpu_s": used.ru_utime + used.ru_stime, "peak_mib": peak_bytes() / 2**20,
                 "threads": threading.active_count(), "files": len(os.listdir("/proc/self/fd"))}  # noqa: PTH208 # fmt: skip
         (folder / "spent.part").write_text(json.dumps(said))
         (folder / "spent.part").replace(folder / "spent.json")

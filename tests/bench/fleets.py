@@ -26,7 +26,7 @@ from farm_orchestrator.transport import resolve
 SIZES = (1, 10, 100, 500)
 BLOCKS = {1: 4, 10: 4, 100: 4, 500: 2}
 SLEEP_S = {1: 2.0, 10: 2.0, 100: 20.0, 500: 120.0}  # of a launch: two cores start so many runners meanwhile
-MEMORY_MB = 300
+MEMORY_MIB = 300
 TESTS = Path(__file__).parents[1]
 MEASURE = 3
 LONG = replace(TINY, load_budget_s=600.0)  # of a machine that is so many boards
@@ -59,8 +59,8 @@ def rows(fleet: Fleet) -> Sequence[Row]:
         measured(f"{of}: worker CPU per launch", exactly(spent["cpu_s"] * per), "ms"),
         measured(f"{of}: database time per launch", exactly(spent["database_s"] * per, f"{spent['statements']} statements"),
                  "ms"),
-        measured(f"{of}: worker memory", exactly(spent["peak_mb"], f"{spent['threads']} threads, {spent['files']} files"),
-                 "MB", at_most(MEMORY_MB)),
+        measured(f"{of}: worker memory", exactly(spent["peak_mib"], f"{spent['threads']} threads, {spent['files']} files"),
+                 "MiB", at_most(MEMORY_MIB)),
     ]  # fmt: skip
 
 

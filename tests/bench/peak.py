@@ -9,21 +9,21 @@ from pathlib import Path
 LOOK_S = 0.05
 
 
-def peak_mb(pid: int | str = "self") -> float:
+def peak_bytes(pid: int | str = "self") -> int:
     """Resident, of a living process. Raises OSError for one that is gone, LookupError for one that has ended."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     lines = [line for line in status if line.startswith("VmHWM")]
     if not lines:
         raise LookupError(f"process {pid} has ended")
-    return int(lines[0].split()[1]) * 1024 / 1e6
+    return int(lines[0].split()[1]) * 1024
 
 
-def peak_until_end_mb(process: subprocess.Popen[bytes]) -> float:
-    """As it was shortly before its end."""
-    peak = 0.0
+def peak_until_end(process: subprocess.Popen[bytes]) -> int:
+    """In bytes, as it was shortly before its end."""
+    peak = 0
     while process.poll() is None:
         try:
-            peak = peak_mb(process.pid)
+            peak = peak_bytes(process.pid)
         except (OSError, LookupError):
             break
         time.sleep(LOOK_S)

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.peak import peak_mb
+from bench.peak import peak_bytes
 from farm_orchestrator import reporting
 from farm_orchestrator.store import Store
 
@@ -19,7 +19,7 @@ def main() -> None:
         reporting.build(state, run, place / "runs", place / "cas")
         took = {"wall_s": time.monotonic() - wall, "cpu_s": time.process_time() - cpu}
     page = (place / "runs" / run / "report.html").stat().st_size
-    print(json.dumps({**took, "rss_mb": peak_mb(), "page_mb": page / 1e6}))  # noqa: T201  # it is read by the bench
+    print(json.dumps({**took, "rss_mb": peak_bytes() / 1e6, "page_mb": page / 1e6}))  # noqa: T201  # it is read by the bench
 
 
 if __name__ == "__main__":
