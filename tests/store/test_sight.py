@@ -211,7 +211,7 @@ def test_a_board_that_was_lost_is_seen_with_its_losses_and_when_it_is_tried_agai
 
 
 def test_workers_that_were_heard_of_lately_are_seen(state: Store, clock: Clock) -> None:
-    told = {"pid": 7, "pool": "threads", "version": "1", "lanes": 50, "started": clock.s}
+    told = {"pid": 7, "pool": "threads", "version": "1", "beats": 0, "lanes": 50, "started": clock.s}
     rows = [
         {"worker": name, "host": name, "seen_until": clock.s + until, **told} for name, until in (("a", 9), ("b", -1))
     ]
