@@ -156,7 +156,24 @@ def test_measured_clocks_that_lie_apart_drop_the_block_and_the_canary_is_not_ask
     assert name({}, {"eff_khz": 1_720_000.0}) == "CLOCK_CHANGED"
     assert name({}, {"eff_khz": 1_730_000.0}) is None
     assert name(canary(10_000), canary(10_800)) is None
-    assert name({}, {"eff_khz": 1_720_000.0}, note=True) == "CLOCK_CHANGED", "no neighbour slows cycles down"
+    assert name({}, {"eff_khz": 1_720_000.0}, note=True) == "CLOCK_CHANGED", "no neighbour moves a clock that was set"
+
+
+@pytest.mark.parametrize("free", [{"pin": None}, pin(strategy="observe")])
+def test_a_clock_that_nobody_set_goes_with_the_neighbours_and_is_noted_where_they_are(free: Facts) -> None:
+    slow = {**free, "eff_khz": 1_720_000.0}
+    assert name(free, slow) == "CLOCK_CHANGED"
+    found = cause(free, slow, note=True)
+    assert found is not None
+    assert (found.name, found.drops) == ("CLOCK_CHANGED", False)
+    assert found.text == "The clock: 1794 MHz for v00, 1720 MHz for v01. 4.3% apart. Allowed apart: 4.0%."
+    assert name(free, {**slow, **COOLED}, note=True) == "THROTTLED", "what heat took away was no neighbour's"
+
+
+def test_the_cycles_of_a_virtual_board_are_those_of_its_machine() -> None:
+    found = cause({}, {"eff_khz": 1_720_000.0}, note=True, lab=True)
+    assert found is not None
+    assert (found.name, found.drops) == ("CLOCK_CHANGED", False)
 
 
 def test_where_one_launch_could_not_count_its_cycles_the_canary_is_asked() -> None:

@@ -38,11 +38,11 @@ class Apart:
 
 @dataclass(frozen=True)
 class Speeds:
-    """How far the clocks of a block's launches lie apart. `certain`: no neighbour can have made it look so."""
+    """How far the clocks of a block's launches lie apart. `counted`: by their cycles, which no neighbour can steal."""
 
     ratio: float
     text: str
-    certain: bool
+    counted: bool
 
     @property
     def differ(self) -> bool:
@@ -72,7 +72,7 @@ def _counted(arms: Sequence[Arm], read: Read) -> Speeds | None:
     found = apart(arms, read)
     if found is None or any(read(arm.said) is None for arm in arms):
         return None
-    return Speeds(found.ratio, f"{found.text('The clock', mhz)} {_allowed(found)}", certain=True)
+    return Speeds(found.ratio, f"{found.text('The clock', mhz)} {_allowed(found)}", counted=True)
 
 
 def _timed(arms: Sequence[Arm]) -> Speeds | None:
@@ -81,7 +81,7 @@ def _timed(arms: Sequence[Arm]) -> Speeds | None:
         return None
     slow, fast = found.highest.variant, found.lowest.variant
     took = f"{found.high / 1e6:.2f} ms beside {slow} and {found.low / 1e6:.2f} ms beside {fast}"
-    return Speeds(found.ratio, f"The same calculation took {took}, {_allowed(found)}", certain=False)
+    return Speeds(found.ratio, f"The same calculation took {took}, {_allowed(found)}", counted=False)
 
 
 def _allowed(found: Apart) -> str:

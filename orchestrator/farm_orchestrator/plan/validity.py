@@ -40,8 +40,8 @@ class Cause:
 class Block:
     """The measured launches of one complete block, in their order, and what its board tells of itself.
 
-    `drop`: interference drops a block; where it is only noted, others use the processor too, and there the time of a
-    canary cannot tell a clock from a neighbour. `cooled`: launches wait until the board has settled. `lab`: a virtual
+    `drop`: interference drops a block; where it is only noted, others use the processor too, and there neither the time
+    of a canary nor a clock that boosts freely can be told from a neighbour. `cooled`: launches wait until the board has settled. `lab`: a virtual
     board, whose heat is known to be its own.
     """
 
@@ -184,9 +184,13 @@ def _devices_apart(block: Block) -> Iterator[Cause]:
 
 
 def _clocks_apart(block: Block) -> Iterator[Cause]:
+    """A clock that was set moves for no neighbour. One that boosts freely does: noise, which the order of the launches
+    shares out among them. A virtual board's is that of its machine, which nobody set.
+    """
     found = speeds(block.arms)
     if found is not None and found.differ:
-        yield Cause(Name.CLOCK_CHANGED, found.text, found.certain or block.drop)
+        held = found.counted and not block.lab and any(clocks.pinned(arm.said) for arm in block.arms)
+        yield Cause(Name.CLOCK_CHANGED, found.text, held or block.drop)
 
 
 def _canaries_apart(block: Block) -> Iterator[Cause]:
