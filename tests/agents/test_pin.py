@@ -324,6 +324,7 @@ def unit(root: Path) -> Iterator[Path]:
     thread.join(parts.PATIENCE_S)
     for process in running:
         process.wait(parts.PATIENCE_S)
+    parts.wait_for(lambda: not clocks.guardians(short / "lease.json"), "a guardian still stands by")
     shutil.rmtree(short)
 
 

@@ -186,6 +186,16 @@ def test_the_past_s_profile_is_the_reference_of_what_regressed() -> None:
     )
 
 
+def test_iterations_that_hang_together_show_the_medians_that_were_told_of_them() -> None:
+    earlier, now = pair(LOST, variants=6)
+    drifting = {key: np.sort(values) for key, values in earlier.samples.items()}
+    found = explained(compared(earlier.results, now.results, BUDGETS), now.samples.get, drifting.get).why
+    assert found is not None
+    assert (found.reference, found.reference_reach) == ("past", 0.5)
+    assert [each.p for each in found.quantiles] == [0.5]
+    assert found.moved is None
+
+
 def test_the_judge_explains_what_it_judged() -> None:
     found = judged({"fp32": 4e6, "int8": 5e6, "struct50": 4.4e6})
     assert found.why is not None

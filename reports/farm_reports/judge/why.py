@@ -20,7 +20,8 @@ Key = tuple[str, str, str]
 Ns = npt.NDArray[Any]
 Pool = Callable[[Key], Ns | None]  # the pooled iterations of a cell in ns
 LEAST = 20  # iterations that a drawing of twenty stands for
-MOST_TOLD = 0.99
+MEDIAN = 0.5
+TOLD = (MEDIAN, 0.9, 0.95, 0.99)
 
 
 def explained(results: Results, pooled: Pool, past: Pool | None = None) -> Results:
@@ -98,8 +99,7 @@ def _reference(chosen: Subject, pooled: Pool, past: Pool) -> Ns | None:
 
 
 def _distributions(chosen: Subject, mine: Ns, other: Ns) -> dict[str, Any]:
-    baseline = chosen.baseline if chosen.reference == "baseline" else None
-    (top, reason), (other_top, _) = reach(mine, _told(chosen.cell)), reach(other, _told(baseline))
+    (top, reason), (other_top, _) = reach(mine, _told(chosen.cell)), reach(other, _reference_told(chosen))
     changes = quantile_changes(mine, other, min(top, other_top))
     return {
         "quantiles": changes,
@@ -111,10 +111,18 @@ def _distributions(chosen: Subject, mine: Ns, other: Ns) -> dict[str, Any]:
     }
 
 
+def _reference_told(chosen: Subject) -> float:
+    """As `_told`; of the past a cell tells the median alone."""
+    if chosen.reference == "baseline":
+        return _told(chosen.baseline)
+    since = chosen.cell.versus_past
+    return 0.0 if since is None or since.past_p50_ms.value is None else MEDIAN
+
+
 def _told(cell: Cell | None) -> float:
-    """The highest quantile that the cell itself tells."""
+    """The highest quantile that the cell itself tells: each launch vouches for it, however alike its iterations are."""
     latency = cell.latency_ms if cell else None
-    told = ((latency.p90, 0.9), (latency.p95, 0.95), (latency.p99, MOST_TOLD)) if latency else ()
+    told = zip((latency.p50, latency.p90, latency.p95, latency.p99), TOLD, strict=True) if latency else ()
     return max((p for value, p in told if value.value is not None), default=0.0)
 
 
