@@ -85,7 +85,7 @@ DO = {
     Name.NOT_STEADY: "Use a preset with a longer warm-up; a latency that never settles has no one value to compare.",
     Name.THROTTLED: "Cool the board or lower its highest clock; where all launches shared it, the ratios hold and the times do not.",
     Name.UNDERVOLT: "Use a stronger power supply and a shorter cable; until then no figure of this board counts.",
-    Name.CLOCK_CHANGED: "Set a governor that keeps one clock, or a highest clock that the board can hold.",
+    Name.CLOCK_CHANGED: "Hold one clock: `--pin max`, or a lower one that the board keeps up; where nobody can, a preset of more blocks averages it out.",
     Name.FOREIGN_CHANGE: "Stop the service that sets clocks while you measure (thermald, tuned, power-profiles-daemon and the like).",
     Name.HOT_START: "Let the board cool longer between launches: a preset with a cool-down, a fan, fewer boards in one case.",
     Name.INTERFERENCE: "Close what else runs on the board; the pairing within blocks removes what all variants shared.",

@@ -15,6 +15,7 @@ from farm_orchestrator import config, nights
 from farm_orchestrator import store as stored
 from farm_orchestrator.errors import FarmError
 from farm_orchestrator.plan.nights import Due, Schedule, day, end, following
+from farm_orchestrator.run.goods import LAST_GOOD
 from farm_orchestrator.run.request import Request
 from farm_orchestrator.store import Store
 from farm_orchestrator.undo import on_error
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from farm_orchestrator.store import RunRow
 
 T = TypeVar("T")
-LAST_GOOD = "last-good"
 PLANNED_S = 1800.0
 NICE = 10
 LOG = logging.getLogger(__name__)
