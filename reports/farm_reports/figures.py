@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from farm_reports.bounds import parse
 from farm_reports.results import Accuracy, Cell
+from farm_reports.words import FINER
 
 GAP = "\u00a0"  # a figure and its unit stay on one line
 MINUS = "\u2212"
@@ -38,8 +40,8 @@ class Clock:
         value = ms * self.per_ms
         return f"{value:#.{3 + more}g}" if TINY <= value < 0.9995 else number(value, more)
 
-    def write(self, ms: float) -> str:
-        return f"{self.bare(ms)}{GAP}{self.unit}"
+    def write(self, ms: float, more: int = 0) -> str:
+        return f"{self.bare(ms, more)}{GAP}{self.unit}"
 
     def span(self, low: float, high: float) -> str:
         return ends(low, high, self.bare)
@@ -96,20 +98,20 @@ def signed(value: float, decimals: int = 1) -> str:
     return sign + text
 
 
-def percent(ratio_minus_one: float) -> str:
-    return f"{signed(ratio_minus_one * 100)}{GAP}%"
+def percent(ratio_minus_one: float, more: int = 0) -> str:
+    return f"{signed(ratio_minus_one * 100, 1 + more)}{GAP}%"
 
 
-def share(value: float) -> str:
-    return f"{value * 100:.1f}{GAP}%"
+def share(value: float, more: int = 0) -> str:
+    return f"{value * 100:.{1 + more}f}{GAP}%"
 
 
 def shares(low: float, high: float) -> str:
     return f"{ends(low, high, lambda value, more: f'{value * 100:.{1 + more}f}')}{GAP}%"
 
 
-def points(value: float) -> str:
-    return f"{signed(value)}{GAP}pt"
+def points(value: float, more: int = 0) -> str:
+    return f"{signed(value, 1 + more)}{GAP}pt"
 
 
 def speed(ratio: float) -> str:
@@ -138,9 +140,9 @@ def amount(size_bytes: float) -> tuple[float, str]:
     return 1.0, "B"
 
 
-def memory(size_bytes: float) -> str:
+def memory(size_bytes: float, more: int = 0) -> str:
     factor, unit = amount(size_bytes)
-    return f"{number(size_bytes / factor) if factor > 1 else f'{size_bytes:.0f}'}{GAP}{unit}"
+    return f"{number(size_bytes / factor, more) if factor > 1 else f'{size_bytes:.0f}'}{GAP}{unit}"
 
 
 def memories(low: float, high: float) -> str:
@@ -148,8 +150,8 @@ def memories(low: float, high: float) -> str:
     return ends(low / factor, high / factor)
 
 
-def energy(millijoules: float) -> str:
-    return f"{number(millijoules)}{GAP}mJ"
+def energy(millijoules: float, more: int = 0) -> str:
+    return f"{number(millijoules, more)}{GAP}mJ"
 
 
 def energies(low: float, high: float) -> str:
@@ -178,15 +180,24 @@ def accuracy_name(cells: Iterable[Cell]) -> str:
 
 
 def gate_value(metric: str, value: float, bound: str, unit: Clock) -> str:
-    """A gate's figure in the words of its bound: a change for `+5%`, `0.9x`, `-0.3pt`; else absolute."""
+    """A gate's figure in the words of its bound: a change for `+5%`, `0.9x`, `-0.3pt`; else absolute.
+
+    With as many places as it takes that it does not read as the bound that it is not.
+    """
+    limit, write = parse(metric, bound).value, _writer(metric, bound, unit)
+    texts = (write(value, more) for more in range(FINER) if write(value, more) != write(limit, more))
+    return write(value, 0) if value == limit else next(texts, write(value, 0))
+
+
+def _writer(metric: str, bound: str, unit: Clock) -> Callable[[float, int], str]:
     if bound.endswith("pt"):
-        return points(value)
+        return points
     if bound.endswith(("%", "x")):
-        return percent(value)
+        return percent
     if metric.startswith("latency"):
-        return unit.write(value)
+        return unit.write
     if metric in {"peak_memory", "size"}:
-        return memory(value)
+        return memory
     if metric == "energy":
-        return energy(value)
-    return share(value) if metric == "accuracy" else number(value)
+        return energy
+    return share if metric == "accuracy" else number

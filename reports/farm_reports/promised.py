@@ -43,6 +43,10 @@ def fell_short(sight: Sight) -> bool:
     return sight.had is not None and sight.promised is not None and sight.had > WORSE * sight.promised
 
 
+def held(sight: Sight | None) -> bool:
+    return sight is not None and None not in (sight.had, sight.promised) and (sight.had or 0) <= (sight.promised or 0)
+
+
 def _reason(sight: Sight, *, several: bool) -> str:
     basis = "from what the board had shown before" if sight.own else "on a typical board"
     where = f" for {sight.variant}" if several else ""

@@ -16,41 +16,28 @@ METRICS = {
     "energy": "energy",
     "accuracy": "accuracy",
 }
+FINER = 4  # decimals are added before a figure may read as a limit that it is not
 
 
-def fixed(value: float) -> str:
-    """No decimals from 100, one from 10, else two."""
-    size = abs(value)
-    return f"{value:.2g}" if 0 < size < 0.0995 else f"{value:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2}f}"
+def fixed(value: float, more: int = 0) -> str:
+    """No decimals from 100, one from 10, else two. `more`: so many on top."""
+    return f"{value:.{2 + more}g}" if 0 < abs(value) < 0.0995 else f"{value:.{_places(abs(value)) + more}f}"
 
 
-def number(value: float) -> str:
+def number(value: float, more: int = 0) -> str:
     """As `fixed`, without trailing zeros."""
-    text = fixed(value)
+    text = fixed(value, more)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def alike(values: Sequence[float]) -> list[str]:
-    """Figures that stand together: with the same decimals, and enough of them that the ends of a range differ."""
-    size = max(map(abs, values))
-    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2
-    if 0 < size < 0.0995:
-        decimals = 1 - math.floor(math.log10(size))
-    for more in range(3):
-        shown = [f"{value:.{decimals + more}f}" for value in values]
-        if shown[-1] != shown[-2]:
-            break
-    return shown
+def percent(change: float, more: int = 0) -> str:
+    return f"{change * 100:+.{1 + more}f}"
 
 
-def percent(change: float) -> str:
-    return f"{change * 100:+.1f}"
-
-
-def size(count: float) -> str:
+def size(count: float, more: int = 0) -> str:
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
-            return f"{number(count / factor)} {unit}"
+            return f"{number(count / factor, more)} {unit}"
     return f"{count:.0f} B"
 
 
@@ -61,15 +48,53 @@ def limit(bound: Bound) -> str:
 
 def measured(bound: Bound, value: float, low: float | None, high: float | None) -> str:
     """`p50 34.1 ms (33.8 to 34.5)`: a figure in the unit of its limit, with its interval where it has one."""
-    if low is None or high is None or low == high:
-        return f"{METRICS[bound.metric]} {_figure(bound, value)}"
-    if bound.metric not in {"accuracy", "size", "peak_memory"} and not bound.relative:
-        at, start, end = alike((value, low, high))
-        return f"{METRICS[bound.metric]} {at} {_unit(bound)} ({start} to {end})"
-    text = f"{METRICS[bound.metric]} {_figure(bound, value)}"
+    values = (value,) if low is None or high is None or low == high else (value, low, high)
+    at, *ends = _beside(bound, values)
+    span = f" ({' to '.join(ends)})" if ends else ""
+    return f"{METRICS[bound.metric]} {at}{_unit(bound)}{span}"
+
+
+def _beside(bound: Bound, values: Sequence[float]) -> list[str]:
+    """With as many decimals as it takes that none of them reads as the limit that it is not."""
+    for more in range(FINER):
+        *shown, edge = _shown(bound, values, more)
+        if edge not in {text for text, value in zip(shown, values, strict=True) if value != bound.value}:
+            break
+    return shown
+
+
+def _shown(bound: Bound, values: Sequence[float], more: int) -> list[str]:
+    """Without their unit, where the figures do not choose it; the last is the limit itself."""
+    every = [*values, bound.value]
+    if bound.metric == "accuracy":
+        return [f"{value:+.{1 + more}f}" if bound.relative else f"{value:.{3 + more}f}" for value in every]
     if bound.relative:
-        return f"{text} ({percent(low)} to {percent(high)})"
-    return f"{text} ({_bare(bound, low)} to {_bare(bound, high)})"
+        return [percent(value, more) for value in every]
+    if bound.metric in {"size", "peak_memory"}:
+        return [size(value, more) for value in every]
+    if len(values) == 1:
+        return [number(value, more) for value in every]
+    return [f"{value:.{_common(values) + more}f}" for value in every]
+
+
+def _common(values: Sequence[float]) -> int:
+    """The decimals of figures that stand together: enough that the ends of a range differ."""
+    size = max(map(abs, values))
+    decimals = 1 - math.floor(math.log10(size)) if 0 < size < 0.0995 else _places(size)
+    ends = (f"{values[-2]:.{decimals + more}f}" != f"{values[-1]:.{decimals + more}f}" for more in range(2))
+    return decimals + next((more for more, differ in enumerate(ends) if differ), 2)
+
+
+def _places(size: float) -> int:
+    return 0 if size >= 99.95 else 1 if size >= 9.995 else 2
+
+
+def _unit(bound: Bound) -> str:
+    if bound.metric == "accuracy":
+        return " pt" if bound.relative else ""
+    if bound.relative:
+        return " %"
+    return {"size": "", "peak_memory": "", "energy": " mJ"}.get(bound.metric, " ms")
 
 
 def listed(items: Sequence[str], most: int = 5) -> str:
@@ -88,21 +113,3 @@ def span(values: Iterable[float]) -> str:
 def sentence(text: str) -> str:
     """With its full stop; a name at its start keeps its case."""
     return text if text.endswith(".") else f"{text}."
-
-
-def _figure(bound: Bound, value: float) -> str:
-    if bound.metric == "accuracy":
-        return f"{value:+.1f} pt" if bound.relative else f"{value:.3f}"
-    if bound.relative:
-        return f"{percent(value)} %"
-    if bound.metric in {"size", "peak_memory"}:
-        return size(value)
-    return f"{number(value)} {_unit(bound)}"
-
-
-def _unit(bound: Bound) -> str:
-    return "mJ" if bound.metric == "energy" else "ms"
-
-
-def _bare(bound: Bound, value: float) -> str:
-    return size(value) if bound.metric == "peak_memory" else number(value)

@@ -69,6 +69,14 @@ def test_a_missed_limit_is_a_failure_that_names_value_interval_and_limit() -> No
     assert failure.attrib["message"] == "p50 19.6 ms (95 % CI 19.5 ms to 19.7 ms), limit 18ms"
 
 
+def test_the_interval_of_a_relative_limit_which_all_gates_share_has_no_level() -> None:
+    made = demo()
+    judged = GateCell(board="local", variant="int8-qdq", value=0.151, low=0.125, high=0.176, verdict="failed")
+    gate = Gate(kind="limit", metric="latency_p50", bound="+5%", verdict="failed", worst=judged, cells=[judged])
+    failure = cases(changed(made, gates=[gate]))["local", "latency_p50 · int8-qdq"][0]
+    assert failure.attrib["message"] == "p50 +15.1 % (+12.5 % to +17.6 %), limit +5%"
+
+
 def test_a_gate_that_holds_passes_and_an_undecided_one_is_skipped() -> None:
     found = cases(inconclusive())
     assert len(found["rpi5-8g", "latency_p50 · int8-qdq"]) == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 from farm_reports import exports
@@ -135,6 +137,12 @@ def test_a_tile_never_cuts_a_reason() -> None:
 
 def test_a_clock_that_stood_still_is_named_as_the_reason() -> None:
     assert "a median of 0 ns: the board's clock stood still" in said("clock_stood").replace("\u2019", "'")
+
+
+def test_an_iteration_within_one_step_of_the_clock_is_drawn_and_stops_no_page() -> None:
+    run = made("one_launch")
+    coarse = {key: np.concatenate([[0], values[1:]]) for key, values in run.samples.items()}
+    assert 'id="distributions"' in rendered(replace(run, samples=coarse))
 
 
 def test_extremes_are_written_with_their_power_of_ten() -> None:

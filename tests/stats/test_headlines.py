@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from farm_reports import judge
+from farm_reports import figures, judge, words
+from farm_reports.bounds import parse
 from farm_reports.results import Results
 from farm_reports.tables import BoardRecord
 from noise import generator
@@ -37,6 +38,12 @@ def test_one_winner_on_one_board() -> None:
 def test_one_winner_on_every_board_shows_the_range_of_ratios() -> None:
     results = run({("a", "int8"): 2e6, ("b", "int8"): 1.6e6}, ("a", "b"), limits={"size": "2MB"})
     assert results.headline == "int8 is 2.0 to 2.5 x faster on every board and inside all limits."
+
+
+def test_a_gain_that_one_decimal_would_hide_is_told_in_per_cent() -> None:
+    assert run({("rpi5", "int8"): 3.88e6}, ("rpi5",), sd=0).headline.startswith("int8 is 3.1 % faster on rpi5.")
+    both = run({("a", "int8"): 3.88e6, ("b", "int8"): 3.2e6}, ("a", "b"), sd=0)
+    assert both.headline.startswith("int8 is 3.1 to 25.0 % faster on every board.")
 
 
 def test_a_board_where_nothing_was_measured_is_none_of_every_board() -> None:
@@ -196,6 +203,39 @@ def test_a_missed_limit_on_several_boards_is_told_once() -> None:
     slow = {(board, "int8"): 2e6 for board in "abc"}
     results = run(slow, ("a", "b", "c"), limits={"latency_p50": "1.9ms"}, ship=("int8",))
     assert results.sentence.endswith("limit 1.9 ms; so it does on 2 more boards.")
+
+
+def test_two_points_of_one_board_are_not_two_boards() -> None:
+    records = [each for point in (POINT, OTHER) for each in launches(names=PAIR, point=point, sd=0)]
+    records = [dataclasses.replace(each, id=at) for at, each in enumerate(records)]
+    results = judge.results(
+        tables(records, names=PAIR, points=(POINT, OTHER), limits={"latency_p50": "1.5ms"}, ship=("int8",))
+    )
+    assert results.sentence.endswith("limit 1.5 ms; 1 more limit is missed.")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "text"),
+    [
+        ({"size": "1MB"}, (1_004_000, None, None), "size 1.004 MB"), ({"size": "1MB"}, (1_000_000, None, None), "size 1 MB"),
+        ({"accuracy": "-1pt"}, (-1.04, None, None), "accuracy -1.04 pt"),
+        ({"accuracy": "-1pt"}, (-1.06, None, None), "accuracy -1.1 pt"),
+        ({"accuracy": "0.97"}, (0.96996, 0.961, 0.98), "accuracy 0.96996 (0.96100 to 0.98000)"),
+        ({"latency_p50": "30ms"}, (30.04, 30.01, 30.07), "p50 30.04 ms (30.01 to 30.07)"),
+        ({"latency_p50": "30ms"}, (30.4, 30.1, 30.7), "p50 30.4 ms (30.1 to 30.7)"),
+        ({"latency_p50": "30ms"}, (30.0, 29.0, 31.0), "p50 30.0 ms (29.0 to 31.0)"),
+        ({"latency_p50": "+5%"}, (0.0502, 0.04, 0.06), "p50 +5.02 % (+4.00 to +6.00)"),
+        ({"peak_memory": "180MB"}, (180.3e6, 180.2e6, 180.4e6), "peak memory 180.3 MB (180.2 MB to 180.4 MB)"),
+    ],
+)  # fmt: skip
+def test_a_figure_beside_its_limit_never_reads_as_the_limit(
+    limit: dict[str, str], value: tuple[float, float | None, float | None], text: str
+) -> None:
+    ((metric, bound),) = limit.items()
+    assert words.measured(parse(metric, bound), *value) == text
+    shown = figures.plain(figures.gate_value(metric, value[0], bound, figures.Clock("ms", 1.0)))
+    at = figures.plain(figures.gate_value(metric, parse(metric, bound).value, bound, figures.Clock("ms", 1.0)))
+    assert (shown == at) == (value[0] == parse(metric, bound).value)
 
 
 def test_when_no_board_was_measured_all_are_named() -> None:

@@ -128,3 +128,11 @@ def test_the_schema_says_what_the_figures_mean() -> None:
     assert "that of its noisiest comparison" in told["Run"]["description"]
     assert {"smallest_effect", "promised_effect"} <= told["Run"]["properties"].keys()
     assert all(f"`{name}`" in told["Sight"]["description"] for name in told["Sight"]["properties"])
+
+
+def test_a_promise_that_was_missed_by_little_is_not_told_as_kept() -> None:
+    results = judged({"a": 0.003, "b": 0.003}, TYPICAL, TYPICAL)
+    near = [board.model_copy(update={"sight": sight(results, at).model_copy(update={"had": had, "promised": 0.027})})
+            for at, (board, had) in enumerate(zip(results.boards, (0.02, 0.03), strict=True))]  # fmt: skip
+    *_, said = effect.statements(results.model_copy(update={"boards": near}))
+    assert said == "2.0\u00a0% to 3.0\u00a0% on a and b."

@@ -11,6 +11,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
 from farm_reports import figures
+from farm_reports.bounds import parse
 from farm_reports.results import Board, Cell, Gate, GateCell, Results
 
 UNPRINTABLE = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -104,7 +105,8 @@ def message(gate: Gate, judged: GateCell, clock: figures.Clock) -> str:
         return figures.plain(figures.gate_value(gate.metric, value, gate.bound, clock))
 
     name = gate.metric.removeprefix("latency_")
-    level, noun = ("", "budget") if gate.kind == "budget" else ("95 % CI ", "limit")
+    noun = "budget" if gate.kind == "budget" else "limit"
+    level = "" if parse(gate.metric, gate.bound).relative else "95 % CI "  # else judged at alpha / m
     span = "" if judged.low is None or judged.high is None else f" ({level}{write(judged.low)} to {write(judged.high)})"
     why = f"; {_clean(judged.reason)}" if judged.reason else ""
     return f"{name} {write(judged.value)}{span}, {noun} {gate.bound}{why}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from farm_reports import words
 from farm_reports.judge.case import Case
@@ -13,6 +13,7 @@ from farm_reports.results import Cell, Ship
 INTERVAL = re.compile(r" \([^()]+ to [^()]+\)")  # a heading has no room for it
 SURE = 0.95
 MANY_BOARDS = 12
+TOLD = 1.05  # times as fast: from here on a figure of one decimal tells it
 
 
 def headline(case: Case, ships: Sequence[Ship], cells: Sequence[Cell]) -> str:
@@ -111,8 +112,16 @@ def _one(case: Case, ships: Sequence[Ship], cells: Sequence[Cell], boards: int) 
     versus = [cell.versus_baseline for cell in cells if cell.variant == winner and (cell.board, cell.point_key) in at]
     ratios = [one.ratio for one in versus if one is not None and one.ratio]
     if ratios and all(one is not None and one.verdict == "faster" for one in versus):
-        return f"{winner} is {words.span(1 / ratio for ratio in ratios)} x faster {where}"
+        return f"{winner} is {_by(1 / ratio for ratio in ratios)} faster {where}"
     return f"{winner} is the fastest variant {'that fits ' if case.bounds else ''}{where}"
+
+
+def _by(speeds: Iterable[float]) -> str:
+    """`1.8 x`; what one decimal would hide, in per cent."""
+    found = list(speeds)
+    if min(found) < TOLD:
+        return f"{words.span(100 * (speed - 1) for speed in found)} %"
+    return f"{words.span(found)} x"
 
 
 def _where(ships: Sequence[Ship], boards: int) -> str:

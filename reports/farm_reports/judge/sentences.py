@@ -43,10 +43,10 @@ def _failed(case: Case, gates: Sequence[Gate], headline: str) -> str:
 def _others(limits: Sequence[tuple[Gate, GateCell]], gate: Gate, worst: GateCell) -> str:
     """The misses that the sentence does not name."""
     rest = len(limits) - 1
-    same = sum(other is gate and cell.variant == worst.variant for other, cell in limits) - 1
+    boards = {cell.board for other, cell in limits if other is gate and cell.variant == worst.variant}
     if rest == 0:
         return ""
-    if same == rest:
+    if len(boards) - 1 == rest:
         return f"; so it does on {rest} more board{'s' if rest > 1 else ''}"
     return f"; {rest} more limit{'s are' if rest > 1 else ' is'} missed"
 

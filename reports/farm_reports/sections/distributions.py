@@ -16,6 +16,7 @@ from farm_reports.sections.words import counted
 
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 LEAST = 8
+LEAST_MS = 1e-6  # an iteration that a coarse clock saw begin and end in one step
 NS_PER_MS = 1e6
 PASTS = {"regressed": "bad", "improved": "good", "inconclusive": "warn"}  # the past is drawn beside what changed
 ROWS = 24
@@ -75,7 +76,7 @@ def _shape(view: View, cell: Cell) -> violins.Shape | None:
     median = cell.latency_ms.p50.value
     if pooled is None or len(pooled) < LEAST or median is None or not shows(cell) or cell.state == "screened_out":
         return None
-    scaled = pooled * view.clock.per_ms
+    scaled = np.maximum(pooled, LEAST_MS) * view.clock.per_ms
     p5, q25, q75, p95 = (float(value) for value in np.quantile(scaled, QUANTILES))
     p99 = cell.latency_ms.p99.value
     grid, heights = violins.density(scaled)

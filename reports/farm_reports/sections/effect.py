@@ -37,5 +37,5 @@ def _kept(results: Results) -> Iterator[str]:
         return
     best, worst = (share(kept[place][0]) for place in (0, -1))
     where = listed((board.name for _, board in kept), NAMED)
-    as_told = ", as promised or better" if all(board.sight and board.sight.promised for _, board in kept) else ""
+    as_told = ", as promised or better" if all(promised.held(board.sight) for _, board in kept) else ""
     yield f"{best if best == worst else f'{best} to {worst}'} on {where}{as_told}."
