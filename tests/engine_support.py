@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from farm_orchestrator.reconcile import reconcile
 from farm_orchestrator.store import Artefacts, CellRow, NewRun, Store, open_artefacts
 from farm_orchestrator.transport import open_channel
 from farm_orchestrator.watchdog import Watchdog
-from farm_orchestrator.world import Pace, World
+from farm_orchestrator.world import Pace, Stopping, World
 
 RUN = "20260101-000000-abcd"
 TINY = Recipe("tiny", warmup_s=0.01, slot_s=0.05, slot_cap_s=0.5, cooldown_s=0.0, blocks_min=2, blocks_max=2)
@@ -343,7 +342,7 @@ def enemy(folder: Path, mode: str, base: Path) -> str:
 @contextmanager
 def world_of(farm: Farm, /, *, ttl_s: float = 60.0, beat_s: float = 0.1, **fields: Any) -> Iterator[World]:
     """A worker's world inside the test; `fields` replace those of World."""
-    stopping = threading.Event()
+    stopping = Stopping()
     watchdog = Watchdog(partial(store.cancelled_runs, farm.store), stopping, period_s=0.02)
     watchdog.start()
     with store.Leases(farm.store, ttl_s, beat_s) as leases:

@@ -138,7 +138,7 @@ class Line:
     def _push(self, ref: FileRef, run: str) -> None:
         """A push has no deadline of its own: a slow link is no dead one, and the transport knows which it is."""
         if ref.sha256 not in self.pushed:
-            self.expect(f"the push of {ref.name}", float("inf"), run)
+            self.watch.expect(Concern(f"the push of {ref.name}", float("inf"), run, crowded=True))
             self.channel.put(self.world.artefacts.get(ref.sha256), ref.sha256, ref.size)
             self.pushed.add(ref.sha256)
 

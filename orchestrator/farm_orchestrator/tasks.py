@@ -31,12 +31,13 @@ from farm_orchestrator.store import Leases, Store, cancelled_runs, open_artefact
 from farm_orchestrator.store.identity import identity, who
 from farm_orchestrator.transport import open_channel
 from farm_orchestrator.watchdog import Watchdog
-from farm_orchestrator.world import Pace, World
+from farm_orchestrator.world import Pace, Stopping, World
 from farm_reports.stats.launch import summarise
 
 LANES_MAX = 500
 LANES_MIN = 16  # threads are started as they are needed; a second command's boards are not known at the start
 END_S = 12.0
+BROKE = 1
 LOG = logging.getLogger(__name__)
 
 
@@ -81,7 +82,7 @@ def main() -> int:
 
 def open_world(settings: EngineSettings, roster: Roster | None = None) -> World:
     """Everything a lane needs, with its threads running. `roster`: of a worker with an inventory of its own."""
-    home, stopping = Path(settings.home), threading.Event()
+    home, stopping = Path(settings.home), Stopping()
     store = Store.open(settings.store)
     watchdog = Watchdog(partial(cancelled_runs, store), stopping)
     watchdog.start()
@@ -136,26 +137,29 @@ def load_libraries() -> None:
     threading.Thread(target=load, name="libraries", daemon=True).start()
 
 
-def stop_with(stopping: threading.Event, stdin: IO[bytes]) -> None:
+def stop_with(stopping: Stopping, stdin: IO[bytes]) -> None:
     """The command died, closed our stdin or sent SIGTERM: all mean stop."""
 
     def wait_for_end() -> None:
         while stdin.read(4096):
             pass
-        stopping.set()
+        stopping.ask()
 
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGTERM, lambda *_: stopping.ask())
     threading.Thread(target=wait_for_end, name="stdin", daemon=True).start()
 
 
 def end(world: World, lanes: Lanes, last: Callable[[], object] = lambda: None) -> None:
-    """Celery looks at its own stop flag every 2 s, and has nothing left to say: the process ends with its last lane."""
+    """Celery looks at its own stop flag every 2 s, and has nothing left to say: the process ends with its last lane.
+
+    Whoever starts it again where it broke goes by its exit code.
+    """
     world.stopping.wait()
     if lanes.wait_for_none(END_S):
         last()
         world.store.close()
     logging.shutdown()
-    os._exit(0)
+    os._exit(0 if world.stopping.asked else BROKE)
 
 
 def work(app: Celery, lanes: int, queue: str = broker.LANES) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from farm_agents.wire import BEAT_ORCHESTRATOR_S
+from farm_agents.wire import BEAT_ORCHESTRATOR_S, DEADMAN_S
 from farm_orchestrator.errors import StoreError
 from farm_orchestrator.model import Lost
 
@@ -24,6 +24,7 @@ class Concern:
     """What a session waits for: until when (monotonic), for which run, and how long the agent may be silent.
 
     `late` is the outcome once `until` has passed; `polite` asks the agent to stop before the transport is closed.
+    `crowded`: so much is sent meanwhile that a beat has to wait for its turn, as long as a dead link takes to be found dead.
     """
 
     what: str
@@ -32,10 +33,11 @@ class Concern:
     silence_s: float | None = None
     late: str = "link_lost"
     polite: bool = False
+    crowded: bool = False
 
 
 class Talker(Protocol):
-    """What the watchdog may say to an agent; neither call raises, or waits long."""
+    """What the watchdog may say to an agent; neither call raises, or waits long where nothing else is sent."""
 
     def beat(self) -> None: ...
     def stop(self, reason: str) -> None: ...
@@ -61,6 +63,7 @@ class Watch:
         self.close_at: float | None = None
         self.cut = False
         self.lock = threading.Lock()
+        self.beating = threading.Lock()  # held while a beat is on its way
 
     def talk_to(self, agent: Talker) -> None:
         """From its hello on the agent hears beats; before that it wants to hear `open` alone."""
@@ -108,6 +111,8 @@ def judge(watch: Watch, now: float, cancelled: Collection[str], *, stopping: boo
 
 
 def _overdue(watch: Watch, concern: Concern, now: float, cancelled: Collection[str]) -> Lost | None:
+    if watch.beating.locked() and now - watch.beat_at > DEADMAN_S:
+        return Lost("link_lost", f"no beat could be sent for {DEADMAN_S:g} s during {concern.what}")
     if concern.run in cancelled:
         return Lost("worker_lost", "the run was cancelled")
     if now > concern.until:
@@ -185,9 +190,21 @@ class Watchdog:
 
 
 def _beat(watch: Watch, now: float) -> None:
-    if watch.talker is not None and now - watch.beat_at >= BEAT_ORCHESTRATOR_S:
-        watch.beat_at = now
-        watch.talker.beat()
+    """One that may have to wait does so in a thread of its own: all other agents of the worker wait for theirs."""
+    if watch.talker is None or now - watch.beat_at < BEAT_ORCHESTRATOR_S or not watch.beating.acquire(blocking=False):
+        return
+    watch.beat_at = now
+    if watch.concern is not None and watch.concern.crowded:
+        threading.Thread(target=_say_beat, args=(watch, watch.talker), name="beat", daemon=True).start()
+    else:
+        _say_beat(watch, watch.talker)
+
+
+def _say_beat(watch: Watch, talker: Talker) -> None:
+    try:
+        talker.beat()
+    finally:
+        watch.beating.release()
 
 
 def _act(watch: Watch, now: float, verdict: Lost | None) -> None:

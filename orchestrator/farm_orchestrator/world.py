@@ -67,6 +67,16 @@ class Gate:
         return sum(since > late for since in self._since.values()) < self._places
 
 
+class Stopping(threading.Event):
+    """That a worker is to stop. `asked`: somebody told it to; else something of it broke."""
+
+    asked = False
+
+    def ask(self) -> None:
+        self.asked = True
+        self.set()
+
+
 @dataclass(frozen=True)
 class World:
     """`farm` names the store, `who` does so for the people of another one, `runs` holds a folder per run. `stopping` ends every lane once its board is restored.
@@ -81,7 +91,7 @@ class World:
     runs: Path
     open_channel: Callable[[Part], Channel]
     watchdog: Watchdog
-    stopping: threading.Event
+    stopping: Stopping
     farm: str
     who: str = ""
     pace: Pace = field(default_factory=Pace)

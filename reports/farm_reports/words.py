@@ -56,7 +56,7 @@ def measured(bound: Bound, value: float, low: float | None, high: float | None) 
 
 def _beside(bound: Bound, values: Sequence[float]) -> list[str]:
     """With as many decimals as it takes that none of them reads as the limit that it is not."""
-    for more in range(FINER):
+    for more in (*range(FINER), 0):
         *shown, edge = _shown(bound, values, more)
         if edge not in {text for text, value in zip(shown, values, strict=True) if value != bound.value}:
             break

@@ -175,6 +175,30 @@ def test_while_the_store_does_not_answer_agents_hear_beats_and_a_lost_lease_is_c
     assert not scene.stopping.is_set()
 
 
+def test_a_beat_that_waits_behind_a_push_keeps_no_other_agent_waiting_and_ends_a_dead_link(scene: Scene) -> None:
+    free, begun, other = threading.Event(), threading.Event(), Scene()
+
+    def stuck() -> None:
+        begun.set()
+        free.wait(120)
+
+    scene.beat = stuck  # type: ignore[method-assign]  # a link that takes nothing
+    scene.watch.expect(Concern("the push of a.onnx", float("inf"), "r", crowded=True))
+    other.watch.expect(LAUNCH)
+    scene.dog.watches.add(other.watch)
+    for now in (2.0, 4.0, 6.0, 8.0, 12.0):
+        other.now = now
+        other.watch.heard()
+        assert scene.at(now) is None
+    assert begun.wait(60)
+    assert other.said == ["beat"] * 5
+    assert scene.at(12.1) == "link_lost"
+    assert scene.watch.verdict is not None
+    assert scene.watch.verdict.detail == "no beat could be sent for 10 s during the push of a.onnx"
+    assert scene.closed.wait(60)
+    free.set()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("broken", ["look", "ask"])
 def test_a_watchdog_of_which_a_thread_dies_stops_its_worker(scene: Scene, broken: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -195,3 +197,16 @@ def test_a_worker_names_what_differs_and_never_opens_a_board_that_it_does_not_se
 def test_a_board_that_ssh_cannot_resolve_keeps_no_other_from_being_served() -> None:
     found = make_roster("me", [{"name": "ok", "local": True}, {"name": "odd", "host": "-oProxyCommand=x"}])
     assert list(found.boards) == ["ok"]
+
+
+@pytest.mark.parametrize(("told", "code"), [("ask", 0), ("set", 1)])
+def test_a_worker_that_ends_since_something_broke_says_so_to_whoever_starts_it_again(told: str, code: int) -> None:
+    """A thread that dies sets `stopping`; a signal and the end of a command ask for it."""
+    text = f"""
+from unittest.mock import Mock
+from farm_orchestrator import tasks, world
+stopping = world.Stopping()
+stopping.{told}()
+tasks.end(Mock(stopping=stopping), tasks.Lanes())
+"""
+    assert subprocess.run([sys.executable, "-c", text], check=False).returncode == code

@@ -104,6 +104,21 @@ def test_a_night_that_is_told_its_end_loses_or_gains_the_hour_of_its_clock() -> 
     assert (end(schedule(until="06:00"), autumn) or 0) - autumn == 6 * HOUR
 
 
+@pytest.mark.parametrize(
+    ("at", "until", "begin", "ends"),
+    [
+        ("02:00", "03:00", "01:00", "02:00"), ("02:30", "03:15", "01:30", "02:15"), ("02:30", "06:00", "01:30", "04:00"),
+        ("02:30", "02:30", "01:30", "1 day, 00:30"), ("01:30", "02:30", "00:30", "01:30"),
+    ],
+)  # fmt: skip
+def test_a_night_in_the_hour_that_is_skipped_ends_on_the_same_day(at: str, until: str, begin: str, ends: str) -> None:
+    found = due(schedule(at, until=until), utc("2027-03-28") + 60 + 3600 * int(begin[:2]) + 60 * int(begin[3:]))
+    assert found is not None
+    assert stamp(found.at) == f"2027-03-28T{begin}:00Z"
+    day, clock = ("29", ends[-5:]) if "day" in ends else ("28", ends)
+    assert stamp(found.ends or 0) == f"2027-03-{day}T{clock}:00Z"
+
+
 @given(plans, instants)
 @settings(max_examples=300, deadline=None)
 def test_what_is_due_has_begun_is_not_too_late_and_nothing_later_was_missed(own: Schedule, now: int) -> None:

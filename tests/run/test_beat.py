@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from farm_orchestrator import config
 from farm_orchestrator.errors import StoreError
-from farm_orchestrator.run.beat import Beat, forgotten, reported
+from farm_orchestrator.run.beat import Beat, forgotten, looked_at, reported
 from farm_orchestrator.store import Store, open_artefacts, schema
+from farm_orchestrator.store.checks import due_checks, meet
 from postgres_support import PrivatePostgres
 from run_support import wait_for
 
@@ -42,3 +43,18 @@ def test_once_a_day_a_beat_forgets_files_that_nobody_names(pg_url: str, tmp_path
         there = select(schema.artefact.c.sha256)
         wait_for(lambda: not store.read(lambda c: c.execute(there).all()), "the file to go")
         wait_for(lambda: not [each for each in threading.enumerate() if each.name == "files"], "the end of it")
+
+
+def test_while_no_hint_can_be_sent_a_beat_tries_one_board_and_goes_on(pg_url: str, tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    def away(board: str) -> bool:
+        tried.append(board)
+        return False
+
+    with Store.open(pg_url) as store:
+        for name in ("b0", "b1", "b2"):
+            meet(store, name)
+        assert len(due_checks(store)) == 3
+        looked_at(Beat(config.load(cwd=tmp_path, env={}), store, away))
+    assert len(tried) == 1

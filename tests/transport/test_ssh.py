@@ -146,6 +146,16 @@ def test_a_link_that_is_cut_is_unreachable_not_the_end_of_the_agent(world: World
         channel.close()
 
 
+def test_a_word_to_a_link_that_takes_nothing_any_more_is_unreachable_and_close_says_nothing(channel: Channel) -> None:
+    stream = channel.stream(["cat"])
+    stream.send(b"before\n")
+    assert next(line for line in stream.lines() if line) == b"before"
+    channel._link.transport.sock.shutdown(socket.SHUT_WR)  # type: ignore[attr-defined]  # before its reader hears of it
+    with pytest.raises(Unreachable, match="the agent's channel is closed"):
+        stream.send(b"after\n")
+    stream.close()
+
+
 @pytest.mark.parametrize("jump", [False, True], ids=["direct", "through a gateway"])
 def test_a_frozen_link_gives_silence_and_close_still_ends_everything(world: World, server: Sshd, jump: bool) -> None:  # noqa: FBT001  # a parameter of the test
     with proxied(server.port) as proxy:

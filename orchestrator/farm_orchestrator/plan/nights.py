@@ -15,6 +15,7 @@ FORMAT = "farm.schedule/1"
 CATCH_UP_S = 6 * 3600.0
 LEAST_S = 60.0  # a night with less time left than this is not begun
 DAY = timedelta(days=1)
+SKIPPED_S = 12 * 3600.0  # longer than any clock is put forward or back, but for a calendar's
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,20 @@ def following(schedule: Schedule, now: float) -> float:
 
 
 def end(schedule: Schedule, at: float) -> float | None:
-    """The first time after a night's begin that its clock shows `until`."""
+    """The first time after a night's begin that its clock shows `until`; where the clock skips both, as long after it as meant."""
     if schedule.until is None:
         return None
     zone = ZoneInfo(schedule.zone)
     day = datetime.fromtimestamp(at, zone).date()
-    return min(each for i in range(-1, 3) if (each := moment(day + i * DAY, schedule.until, zone)) > at)
+    shown = min(each for i in range(-1, 3) if (each := moment(day + i * DAY, schedule.until, zone)) > at)
+    meant = at + _length_s(schedule.at, schedule.until)
+    return meant if at == moment(day, schedule.at, zone) and shown - meant > SKIPPED_S else shown
+
+
+def _length_s(begin: str, until: str) -> float:
+    """From one time of day to the next of the other."""
+    (hour, minute), (last_hour, last_minute) = read_clock(begin), read_clock(until)
+    return ((last_hour - hour) * 3600.0 + (last_minute - minute) * 60.0 - 1) % 86400.0 + 1
 
 
 def moment(day: date, clock: str, zone: ZoneInfo) -> float:

@@ -93,7 +93,8 @@ def looked_at(of: Beat) -> None:
     """Whoever serves a board that was lost, or that nobody has seen for a day, is asked to look at it."""
     if stored.take_turn(of.store, "checks", CHECKS_S):
         for board in due_checks(of.store):
-            of.kick(board)
+            if not of.kick(board):
+                break  # the carrier of hints is away: each one would wait for it anew
 
 
 def forgotten(of: Beat) -> None:

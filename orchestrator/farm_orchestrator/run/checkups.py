@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from farm_orchestrator.store.checks import meet
 from farm_orchestrator.store.identity import identity
 from farm_orchestrator.transport import open_channel, resolve
 from farm_orchestrator.watchdog import Watchdog
-from farm_orchestrator.world import World
+from farm_orchestrator.world import Stopping, World
 
 if TYPE_CHECKING:
     from farm_orchestrator.config import Settings
@@ -45,7 +44,7 @@ def _check(board: Json, world: World) -> Checkup:
 
 @contextmanager
 def _world(settings: Settings) -> Iterator[World]:
-    home, stopping = config.make_home(settings), threading.Event()
+    home, stopping = config.make_home(settings), Stopping()
     watchdog = Watchdog(lambda _: (), stopping)
     with Store.open(settings.store) as store, Leases(store) as leases:
         watchdog.start()

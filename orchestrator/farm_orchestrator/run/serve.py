@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from farm_orchestrator.config import Settings
     from farm_orchestrator.store import Crew, Store
-    from farm_orchestrator.world import World
+    from farm_orchestrator.world import Stopping, World
 
 LEASE_S = 15.0
 SEEN_S = 15.0
@@ -102,7 +102,7 @@ def _engine(order: Order, settings: Settings, lanes: int) -> EngineSettings:
     )
 
 
-def _stop_by_signal(stopping: threading.Event) -> None:
+def _stop_by_signal(stopping: Stopping) -> None:
     """The first asks: lanes end their launches, boards are left as they were. The second means now."""
 
     def take(number: int, frame: FrameType | None) -> None:
@@ -110,7 +110,7 @@ def _stop_by_signal(stopping: threading.Event) -> None:
         if stopping.is_set():
             os._exit(AT_ONCE)
         sys.stderr.write(f"{signal.Signals(number).name}: boards are left as they were; once more: at once\n")
-        stopping.set()
+        stopping.ask()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, take)

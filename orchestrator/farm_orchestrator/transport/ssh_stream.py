@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Lock
 
 import paramiko
@@ -12,6 +13,7 @@ from farm_orchestrator.transport.lines import LineBuffer, Tail
 TICK_S = 0.5
 PIECE = 65536
 SEND_S = 10.0
+BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises of a connection that is no more
 
 
 class SshStream:
@@ -53,7 +55,8 @@ class SshStream:
 
     def close(self) -> None:
         self.abandon()
-        self._channel.close()
+        with suppress(*BROKEN):
+            self._channel.close()
 
     def abandon(self) -> None:
         """The link is about to be closed by us: its end is no loss. Says nothing to the board, which may be frozen."""
@@ -76,7 +79,7 @@ class SshStream:
             if time.monotonic() > until:
                 raise self._lost(f"the agent has read nothing for {SEND_S:g} s") from None
             return 0
-        except OSError as error:
+        except BROKEN as error:
             raise self._lost("the agent's channel is closed") from error
         if not sent:
             raise self._lost("the agent's channel is closed")
