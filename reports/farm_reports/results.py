@@ -71,7 +71,10 @@ class Counts(Part):
 
 
 class GateCell(Part):
-    """`value`, `low`, `high` in the unit of the bound: ms, ratio minus one, bytes, mJ, points."""
+    """`value`, `low`, `high` in the unit of the bound: ms, ratio minus one, bytes, mJ, points.
+
+    `point`: in words, null where the run has only one, or where a gate is of all of them.
+    """
 
     board: str
     variant: str | None
@@ -80,6 +83,16 @@ class GateCell(Part):
     high: float | None = None
     verdict: GateWord = "not_measured"
     reason: str | None = None
+    point_key: str | None = None
+    point: str | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.board} ({self.point})" if self.point else self.board
+
+    @property
+    def where(self) -> str:
+        return f"{self.variant} on {self.place}" if self.variant else self.place
 
 
 class Gate(Part):

@@ -277,6 +277,6 @@ def test_a_second_job_in_the_middle_is_a_breach_of_protocol(
 def test_the_wait_counts_in_the_deadline(begin: Callable[..., Client], sensors: Sensors) -> None:
     """The wait took all of it: a runner that would be done at once has nothing left."""
     sensors.heat(60_000)
-    failed = begin(band(None, 45_000), cooldown_max_s=3600.0, deadline_s=1.0).hear().failed
+    failed = begin(band(None, 45_000), cooldown_max_s=3600.0, deadline_s=3.0).hear().failed
     assert failed.kind == "TIMEOUT"
     assert failed.facts["settle_broken"] == ["band"]

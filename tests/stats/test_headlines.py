@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
-from farm_reports import figures, judge, words
+from farm_reports import exports, figures, judge, words
 from farm_reports.bounds import parse
 from farm_reports.results import Results
 from farm_reports.tables import BoardRecord
@@ -141,7 +142,7 @@ def test_the_best_point_of_a_board_is_what_ships() -> None:
     results = judge.results(tables([*slow, *fast], names=PAIR, points=(POINT, OTHER)))
     (ship,) = results.ship
     assert (ship.variant, ship.point_key) == ("int8", OTHER)
-    assert results.headline.startswith("int8 is 2.3 x faster on rpi5.")
+    assert results.headline.startswith("int8 is 2.3 x faster on rpi5 (4 threads).")
 
 
 def test_variants_that_could_not_run_are_ruled_out_with_their_reason() -> None:
@@ -205,13 +206,42 @@ def test_a_missed_limit_on_several_boards_is_told_once() -> None:
     assert results.sentence.endswith("limit 1.9 ms; so it does on 2 more boards.")
 
 
-def test_two_points_of_one_board_are_not_two_boards() -> None:
+def pointed(limit: str) -> Results:
+    """One board at two points, 1 thread and 4."""
     records = [each for point in (POINT, OTHER) for each in launches(names=PAIR, point=point, sd=0)]
-    records = [dataclasses.replace(each, id=at) for at, each in enumerate(records)]
-    results = judge.results(
-        tables(records, names=PAIR, points=(POINT, OTHER), limits={"latency_p50": "1.5ms"}, ship=("int8",))
+    records = [
+        dataclasses.replace(each, id=at, p50_ns=(each.p50_ns or 0) // (1 + (each.point == OTHER)))
+        for at, each in enumerate(records)
+    ]
+    return judge.results(
+        tables(records, names=PAIR, points=(POINT, OTHER), limits={"latency_p50": limit}, ship=("int8",))
     )
-    assert results.sentence.endswith("limit 1.5 ms; 1 more limit is missed.")
+
+
+def test_two_points_of_one_board_are_not_two_boards() -> None:
+    text = pointed("0.5ms").sentence
+    assert text.startswith("int8 misses a limit on rpi5 (1 thread): p50 ")
+    assert text.endswith("limit 0.5 ms; 1 more limit is missed.")
+
+
+def test_what_holds_at_one_point_and_not_at_another_is_said_of_each_point() -> None:
+    results = pointed("1.5ms")
+    one, other = results.gates[0].cells
+    assert [(cell.where, cell.verdict) for cell in (one, other)] == [
+        ("int8 on rpi5 (1 thread)", "failed"), ("int8 on rpi5 (4 threads)", "passed")
+    ]  # fmt: skip
+    assert (one.point_key, other.point_key) == (POINT, OTHER)
+    assert "on rpi5 (1 thread): " in results.sentence
+    assert "faster on rpi5 (4 threads) and inside all limits" in results.headline
+    summary = exports.summary(results).replace("\\", "")
+    assert "failed, worst 1.70 ms (int8 on rpi5 (1 thread))" in summary
+    assert "| rpi5 (4 threads) | int8 | 0.850 ms |" in summary
+    assert "| rpi5 (1 thread) | int8 | measured | 1.70 ms |" in summary
+    assert "int8 on rpi5 (1 thread): " in exports.annotated(results)
+    names = re.findall(r'<testcase name="([^"]*)" classname="farm.rpi5.int8"', exports.junit(results))
+    assert names == ["latency_p50 (1 thread) \u00b7 int8", "latency_p50 (4 threads) \u00b7 int8"]
+    assert results.why is not None
+    assert (results.why.rule, results.why.point_key) == ("failed", POINT)
 
 
 @pytest.mark.parametrize(

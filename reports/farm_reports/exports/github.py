@@ -6,7 +6,7 @@ import posixpath
 
 from farm_reports import figures
 from farm_reports.exports.junit_xml import message
-from farm_reports.results import Gate, GateCell, Results
+from farm_reports.results import Gate, Results
 from farm_reports.texts import harmless
 
 MOST = 5  # ten of a kind are shown for a step; the page has the rest
@@ -43,11 +43,7 @@ def _text(results: Results, gate: Gate) -> str:
     if first is None:
         return results.sentence
     more = f"; and {len(cells) - 1} more" if len(cells) > 1 else ""
-    return f"{_where(first)}: {message(gate, first, figures.clock(results.cells))}{more}"
-
-
-def _where(cell: GateCell) -> str:
-    return " on ".join(filter(None, (cell.variant, cell.board)))
+    return f"{first.where}: {message(gate, first, figures.clock(results.cells))}{more}"
 
 
 def _place(line: str | None, here: str, root: str) -> dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
-from farm_reports import figures
+from farm_reports import figures, points
 from farm_reports.bounds import parse
 from farm_reports.results import Board, Cell, Gate, GateCell, Results
 
@@ -25,13 +25,14 @@ SEPARATOR = " \u00b7 "
 
 @dataclass(frozen=True)
 class Share:
-    """What a board has of the results. `gated`: whether anything of the run is."""
+    """What a board has of the results. `gated`: whether anything of the run is; `labels`: of its points, by their key."""
 
     board: Board
     cells: Sequence[Cell]
     judged: Sequence[tuple[Gate, GateCell]]
     clock: figures.Clock
     gated: bool
+    labels: Mapping[str, str]
 
 
 def junit(results: Results) -> str:
@@ -45,14 +46,15 @@ def junit(results: Results) -> str:
 
 
 def _shares(results: Results) -> Iterator[Share]:
-    clock = figures.clock(results.cells)
+    clock, labels = figures.clock(results.cells), points.of(results.cells)
     cells, judged = defaultdict(list), defaultdict(list)
     for cell in results.cells:
         cells[cell.board].append(cell)
     for gate in results.gates:
         for one in gate.cells:
             judged[one.board].append((gate, one))
-    return (Share(each, cells[each.name], judged[each.name], clock, bool(results.gates)) for each in results.boards)
+    gated = bool(results.gates)
+    return (Share(each, cells[each.name], judged[each.name], clock, gated, labels) for each in results.boards)
 
 
 def _suite(share: Share) -> TestSuite:
@@ -68,7 +70,8 @@ def _suite(share: Share) -> TestSuite:
 def _gated(share: Share) -> Iterator[TestCase]:
     for gate, judged in share.judged:
         variant = None if gate.kind == "some_fit" else judged.variant
-        yield _case(judged.board, variant, _gate_name(gate), _outcome(share, gate, judged))
+        name = f"{_gate_name(gate)} ({judged.point})" if judged.point else _gate_name(gate)
+        yield _case(judged.board, variant, name, _outcome(share, gate, judged))
 
 
 def _gate_name(gate: Gate) -> str:
@@ -117,7 +120,8 @@ def _ungated(share: Share) -> Iterator[TestCase]:
     gated = {judged.variant for _, judged in share.judged}
     for cell in share.cells:
         if (cell.state != "measured" or not share.gated) and cell.variant not in gated:
-            yield _case(cell.board, cell.variant, "measured", _state(cell))
+            label = share.labels[cell.point_key]
+            yield _case(cell.board, cell.variant, f"measured ({label})" if label else "measured", _state(cell))
 
 
 def _state(cell: Cell) -> FinalResult | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from farm_reports import figures, promised, swept
+from farm_reports import figures, points, promised, swept
 from farm_reports.exports import since
 from farm_reports.meanings import BURST
 from farm_reports.parts import Soak
@@ -32,6 +32,7 @@ PARTIAL_ICON = "\u23f3"
 COUNTED = ("faster", "slower", "same", "undecided", "invalid", "failed", "not_run", "screened_out")
 SPECIAL = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")  # an underscore inside a word is a letter
 LONGEST_TEXT = 300
+Spots = Callable[[Cell], str]
 
 
 def summary(results: Results) -> str:
@@ -85,7 +86,7 @@ def _gate_line(results: Results, gate: Gate) -> str:
     worst = gate.worst
     if worst is None or (results.run.status == "partial" and gate.verdict == "not_measured"):
         return f"- {escape(name)}: {gate.verdict}"
-    where = " on ".join(escape(part) for part in (worst.variant, worst.board) if part)
+    where = escape(worst.where)
     if worst.value is None:
         return f"- {escape(name)}: {gate.verdict}, {where}, {escape(worst.reason or 'none for sure')}"
     value = figures.gate_value(gate.metric, worst.value, gate.bound, figures.clock(results.cells))
@@ -97,10 +98,11 @@ def _ship_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     clock = figures.clock(results.cells)
     score = figures.accuracy_name(results.cells).lower()
     heads = ("board", "ship", "p50", f"x {escape(results.run.baseline)}", "95 % CI", score, "peak memory", "ruled out")
-    return heads, [_ship_row(results, ship, clock) for ship in results.ship]
+    spots = _spots(results)
+    return heads, [_ship_row(results, ship, clock, spots) for ship in results.ship]
 
 
-def _ship_row(results: Results, ship: Ship, clock: figures.Clock) -> Sequence[str]:
+def _ship_row(results: Results, ship: Ship, clock: figures.Clock, spots: Spots) -> Sequence[str]:
     cell = _shipped(results, ship)
     out = "; ".join(f"{escape(out.variant)} ({escape(out.why)})" for out in ship.ruled_out)
     if cell is None:
@@ -112,7 +114,18 @@ def _ship_row(results: Results, ship: Ship, clock: figures.Clock) -> Sequence[st
         return (escape(ship.board), nearest, "", "", "", "", "", out)
     tied = [escape(name) for name in ship.tied if name != ship.variant]
     winner = escape(cell.variant) + (f" (tied: {', '.join(tied)})" if tied else "")
-    return (escape(ship.board), winner, *_figures(results, cell, clock), _score(cell), _memory(cell), out)
+    return (spots(cell), winner, *_figures(results, cell, clock), _score(cell), _memory(cell), out)
+
+
+def _spots(results: Results) -> Spots:
+    """The board, and the point where it has several; one of a sweep is told beside its variant."""
+    several, labels = swept.boards(results), points.of(results.cells)
+
+    def spot(cell: Cell) -> str:
+        label = "" if cell.board in several else labels[cell.point_key]
+        return escape(f"{cell.board} ({label})" if label else cell.board)
+
+    return spot
 
 
 def _shipped(results: Results, ship: Ship) -> Cell | None:
@@ -206,14 +219,17 @@ def _cell_table(results: Results) -> tuple[Sequence[str], list[Sequence[str]]]:
     clock = figures.clock(results.cells)
     heads = ("board", "variant", "state", "p50", f"x {escape(results.run.baseline)}", "95 % CI", "verdict", "reason")
     several = swept.boards(results)
-    return heads, [_cell_row(results, cell, clock, several) for cell in results.cells]
+    spots = _spots(results)
+    return heads, [_cell_row(results, cell, clock, several, spots) for cell in results.cells]
 
 
-def _cell_row(results: Results, cell: Cell, clock: figures.Clock, several: frozenset[str]) -> Sequence[str]:
+def _cell_row(
+    results: Results, cell: Cell, clock: figures.Clock, several: frozenset[str], spots: Spots
+) -> Sequence[str]:
     versus = cell.versus_baseline if cell.state != "screened_out" else None
     word = "" if versus is None else "provisional" if versus.provisional else versus.verdict
     return (
-        escape(cell.board),
+        spots(cell),
         escape(figures.plain(swept.called(cell, several))),
         cell.state,
         *_figures(results, cell, clock),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from farm_reports import verdict
+from farm_reports import points, verdict
 from farm_reports.bounds import GATED, UNCHANGED, Bound
 from farm_reports.judge.gates import SEVERITY
 from farm_reports.judge.likeness import Both, Key, Pair
@@ -59,9 +59,10 @@ def kept(both: Both, pair: Pair) -> bool:
 
 def _gate(both: Both, bound: Bound, found: Mapping[Key, VersusPast], side: float) -> Gate:
     asked = [pair for pair in both.pairs if owed(both, pair)]
+    known = points.of(pair.now for pair in both.pairs)
     return _whole(
         Gate(kind="budget", metric=bound.metric, bound=bound.text, verdict="not_measured", worst=None, cells=[]),
-        [_asked(both, pair, bound, found, side) for pair in asked],
+        [points.placed(_asked(both, pair, bound, found, side), pair.now, known) for pair in asked],
     )
 
 

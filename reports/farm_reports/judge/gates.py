@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from farm_reports import verdict
+from farm_reports import points, verdict
 from farm_reports.bounds import UNCHANGED, Bound
 from farm_reports.findings import Name
 from farm_reports.judge.case import Case
@@ -34,7 +34,8 @@ def gates(case: Case, cells: Sequence[Cell]) -> list[Gate]:
 def _limit(case: Case, cells: Sequence[Cell], index: int) -> Gate:
     bound = case.bounds[index]
     judged = [(cell, _check(case, cell, index)) for cell in cells if case.ships(cell.variant) and not _kept(cell)]
-    found = [_gate_cell(case, cell, check) for cell, check in judged]
+    known = points.of(cells)
+    found = [points.placed(_gate_cell(case, cell, check), cell, known) for cell, check in judged]
     worst = max(zip(found, judged, strict=True), key=lambda pair: _badness(pair[0], pair[1][1]), default=None)
     return Gate(
         kind="limit",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from farm_reports import words
+from farm_reports import points, words
 from farm_reports.judge.case import Case
 from farm_reports.results import Cell, Ship
 
 INTERVAL = re.compile(r" \([^()]+ to [^()]+\)")  # a heading has no room for it
 SURE = 0.95
 MANY_BOARDS = 12
+NAMED = 4  # boards from here on are counted
 TOLD = 1.05  # times as fast: from here on a figure of one decimal tells it
 
 
@@ -70,7 +71,7 @@ def _alone(case: Case, ships: Sequence[Ship], cells: Sequence[Cell], boards: int
     """The time of a variant that nothing is compared with, and why."""
     winner = ships[0].variant
     others = len(case.variants) > 1
-    spot = _where(ships, boards)
+    spot = _where(ships, boards, points.of(cells))
     text = f"{winner} {'has the lowest median' if others and not case.tables.compare else 'takes'}"
     text += f"{',' if 'lowest' in text else ''} {_times(ships, cells)} {spot}"
     if not case.tables.compare:
@@ -105,7 +106,7 @@ def _by_type(case: Case, ships: Sequence[Ship]) -> str:
 
 def _one(case: Case, ships: Sequence[Ship], cells: Sequence[Cell], boards: int) -> str:
     winner = ships[0].variant
-    where = _where(ships, boards)
+    where = _where(ships, boards, points.of(cells))
     if winner == case.baseline:
         return f"Nothing is faster than {winner} {where.replace('every board', 'any board')}"
     at = {(ship.board, ship.point_key) for ship in ships}
@@ -124,10 +125,15 @@ def _by(speeds: Iterable[float]) -> str:
     return f"{words.span(found)} x"
 
 
-def _where(ships: Sequence[Ship], boards: int) -> str:
+def _where(ships: Sequence[Ship], boards: int, known: Mapping[str, str]) -> str:
+    """`known`: the labels of points, where a run has several."""
     if len(ships) == boards > 1:
         return "on every board"
-    return f"on {words.listed([ship.board for ship in ships])}" if len(ships) < 4 else f"on {len(ships)} boards"
+    if len(ships) >= NAMED:
+        return f"on {len(ships)} boards"
+    labels = [known.get(ship.point_key or "") for ship in ships]
+    spots = [f"{ship.board} ({label})" if label else ship.board for ship, label in zip(ships, labels, strict=True)]
+    return f"on {words.listed(spots)}"
 
 
 def _unsure(ship: Ship) -> bool:

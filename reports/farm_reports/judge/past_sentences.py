@@ -86,7 +86,7 @@ def _regressed(gates: Sequence[Gate], found: Mapping[Key, VersusPast], past: Pas
     gate, worst = next((gate, gate.worst) for gate in gates if gate.worst and gate.verdict == "failed")
     told = _figure(gate, worst, found, past)
     name = "It" if len(failed) == 1 else "The worst"
-    return f"{len(failed)} of {_comparisons(total)} {verb} {worse}. {name} is {worst.variant} on {worst.board}: {told}."
+    return f"{len(failed)} of {_comparisons(total)} {verb} {worse}. {name} is {worst.where}: {told}."
 
 
 def _undecided(gates: Sequence[Gate], found: Mapping[Key, VersusPast], past: Past) -> str:
@@ -97,8 +97,8 @@ def _undecided(gates: Sequence[Gate], found: Mapping[Key, VersusPast], past: Pas
     told = _figure(gate, widest, found, past)
     start = f"{len(unsure)} of {_comparisons(total)} {verb} inconclusive"
     if len(unsure) == 1:
-        return f"{start}: {widest.variant} on {widest.board}, {told}."
-    return f"{start}. The least certain is {widest.variant} on {widest.board}: {told}."
+        return f"{start}: {widest.where}, {told}."
+    return f"{start}. The least certain is {widest.where}: {told}."
 
 
 def _unmeasured(gates: Sequence[Gate], past: Past) -> str:
@@ -107,7 +107,7 @@ def _unmeasured(gates: Sequence[Gate], past: Past) -> str:
         return f"Nothing could be held against {past.name or past.id}."
     total, first = sum(map(verdict.asked, gates)), missing[0]
     verb = "was" if len(missing) == 1 else "were"
-    return f"{len(missing)} of {_comparisons(total)} {verb} not made: {first.variant} on {first.board}, {first.reason}."
+    return f"{len(missing)} of {_comparisons(total)} {verb} not made: {first.where}, {first.reason}."
 
 
 def _passed(now: Results, gates: Sequence[Gate], found: Mapping[Key, VersusPast], past: Past) -> str:
@@ -163,7 +163,7 @@ def _figure(gate: Gate, cell: GateCell, found: Mapping[Key, VersusPast], past: P
 def _changed(bound: Bound, cell: GateCell, found: Mapping[Key, VersusPast]) -> str:
     if bound.metric == "accuracy":
         return f"{cell.value:+.1f} pt"
-    versus = _of(cell, found) if bound.metric == LATENCY and cell.verdict == "failed" else None
+    versus = _at(cell, found) if bound.metric == LATENCY and cell.verdict == "failed" else None
     if versus is not None:
         return change(versus)
     told = f"{percent(cell.value or 0)} %"
@@ -171,16 +171,14 @@ def _changed(bound: Bound, cell: GateCell, found: Mapping[Key, VersusPast]) -> s
 
 
 def _allowed(bound: Bound, cell: GateCell, found: Mapping[Key, VersusPast], past: Past) -> str:
-    versus = _of(cell, found) if bound.metric == LATENCY else None
+    versus = _at(cell, found) if bound.metric == LATENCY else None
     if versus is not None and versus.basis == "absolute" and versus.margin is not None:
         return f"margin +{_share(versus.margin)} time against time"
     return f"{'budget' if past.budgets else 'margin'} {words.limit(bound)}"
 
 
-def _of(cell: GateCell, found: Mapping[Key, VersusPast]) -> VersusPast | None:
-    """Of several points of a cell the one that has this figure."""
-    here = [one for (board, variant, _), one in found.items() if (board, variant) == (cell.board, cell.variant)]
-    return next((one for one in here if one.ratio is not None and one.ratio - 1 == cell.value), None)
+def _at(cell: GateCell, found: Mapping[Key, VersusPast]) -> VersusPast | None:
+    return found.get((cell.board, cell.variant or "", cell.point_key or ""))
 
 
 def _share(value: float) -> str:

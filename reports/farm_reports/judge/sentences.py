@@ -54,9 +54,9 @@ def _others(limits: Sequence[tuple[Gate, GateCell]], gate: Gate, worst: GateCell
 def _miss(case: Case, gate: Gate, cell: GateCell) -> str:
     bound = bound_of(case, gate)
     if bound is None or cell.value is None:
-        return f"{cell.variant} could not run on {cell.board}: {cell.reason}"
+        return f"{cell.variant} could not run on {cell.place}: {cell.reason}"
     figure = words.measured(bound, cell.value, cell.low, cell.high)
-    return f"{cell.variant} misses a limit on {cell.board}: {figure}, limit {words.limit(bound)}"
+    return f"{cell.variant} misses a limit on {cell.place}: {figure}, limit {words.limit(bound)}"
 
 
 def _open_gates(case: Case, gates: Sequence[Gate], word: str, said: str) -> str:
@@ -73,9 +73,9 @@ def _open_cell(case: Case, gate: Gate, cell: GateCell) -> str:
     if bound is None:
         return f"some variant inside all limits on {cell.board}" + (f" ({cell.reason})" if cell.reason else "")
     if cell.value is None:
-        return f"{cell.variant} on {cell.board}, {words.METRICS[gate.metric]}: {cell.reason}"
+        return f"{cell.where}, {words.METRICS[gate.metric]}: {cell.reason}"
     figure = words.measured(bound, cell.value, cell.low, cell.high)
-    return f"{cell.variant} on {cell.board}, {figure}, limit {words.limit(bound)}"
+    return f"{cell.where}, {figure}, limit {words.limit(bound)}"
 
 
 def _invalid(case: Case, gates: Sequence[Gate], cells: Sequence[Cell]) -> str:

@@ -100,19 +100,10 @@ def _worst_first(gate: Gate) -> list[GateCell]:
 
 
 def _cell_of(cells: _Cells, gate: Gate, hit: GateCell) -> Cell | None:
-    """The cell behind a gate's: of several points that with the very figure, else the slowest."""
-    budget = gate.kind == "budget"
-    known = cells.held() if budget else cells.compared()
+    """The cell behind a gate's: of several points the one that was judged; of all of them the slowest."""
+    known = cells.held() if gate.kind == "budget" else cells.compared()
     found = [cell for cell in known if (cell.board, cell.variant) == (hit.board, hit.variant)]
-    return max(found, key=lambda cell: (_has(cell, gate, hit), _p50(cell)), default=None)
-
-
-def _has(cell: Cell, gate: Gate, hit: GateCell) -> bool:
-    """Whether the figure that the gate judged is this cell's; of a change of a p99 no cell tells."""
-    change = past_ratio(cell) if gate.kind == "budget" else ratio(cell)
-    relative = parse(gate.metric, gate.bound).relative
-    own = (change - 1 if gate.metric == "latency_p50" else None) if relative else _of(cell, gate.metric)
-    return own is not None and hit.value is not None and math.isclose(own, hit.value, rel_tol=1e-9, abs_tol=1e-12)
+    return max(found, key=lambda cell: (cell.point_key == hit.point_key, _p50(cell)), default=None)
 
 
 def _slowest(cells: _Cells) -> Subject | None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farm_reports import figures
+from farm_reports import figures, points
 from farm_reports.bounds import GATED
 from farm_reports.charts import since
 from farm_reports.past import Past, VersusPast
 from farm_reports.results import Cell, Gate, GateCell
 from farm_reports.sections.uncompared import uncompared
-from farm_reports.sections.view import Section, View, point_labels
+from farm_reports.sections.view import Section, View
 from farm_reports.sections.words import bound, counted, listed, spoken
 
 FLAGGED = ("regressed", "inconclusive", "improved")  # in the order of the rows
@@ -166,7 +166,7 @@ def _row(view: View, past: Past, cell: Cell, versus: VersusPast, chart: Markup) 
 
 def _notes(view: View, past: Past, cell: Cell, versus: VersusPast) -> Iterator[str]:
     """What a reader of this row must know beside its figures."""
-    label = point_labels({one.point_key: one.point for one in view.results.cells})[cell.point_key]
+    label = points.of(view.results.cells)[cell.point_key]
     if label:
         yield label
     if versus.gate_low is None:
@@ -244,7 +244,7 @@ def _other(view: View, gate: Gate, cell: GateCell) -> Other:
     ends = (cell.low, cell.high) if gate.metric in GATED else (None, None)
     return Other(
         metric=figures.METRICS.get(gate.metric, gate.metric),
-        where=" on ".join(filter(None, (cell.variant, cell.board))),
+        where=cell.where,
         change=write(cell.value or 0.0),
         interval="" if ends[0] is None or ends[1] is None else f"{write(ends[0])} to {write(ends[1])}",
         budget=bound(gate.bound),

@@ -225,10 +225,9 @@ def _worst(view: View, gate: Gate) -> str:
         return "judged when all planned blocks are done"
     if worst is None:
         return "" if gate.verdict == "passed" else "no value"
-    where = " on ".join(filter(None, (worst.variant, worst.board)))
     if worst.value is None:
-        return f"{where}: {worst.reason or 'not measured'}"
-    return f"worst {_with_interval(view, gate, worst)}, {where}" + (f"; {worst.reason}" if worst.reason else "")
+        return f"{worst.where}: {worst.reason or 'not measured'}"
+    return f"worst {_with_interval(view, gate, worst)}, {worst.where}" + (f"; {worst.reason}" if worst.reason else "")
 
 
 def _with_interval(view: View, gate: Gate, cell: GateCell) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,10 +12,11 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
-from farm_reports import figures, swept
+from farm_reports import figures
 from farm_reports.beside import Beside, Samples
 from farm_reports.excerpt import Excerpt
-from farm_reports.results import Board, Cell, Point, Results, Ship, Variant
+from farm_reports.points import labels as point_labels
+from farm_reports.results import Board, Cell, Results, Ship, Variant
 
 CHARTED = 8
 MANY_BOARDS = 12
@@ -209,25 +210,6 @@ def provisional(cell: Cell) -> bool:
 def shows(cell: Cell) -> bool:
     """Whether a cell has figures that may be drawn."""
     return cell.latency_ms.p50.value is not None and (cell.state in {"measured", "screened_out"} or provisional(cell))
-
-
-def point_labels(points: Mapping[str, Point]) -> dict[str, str]:
-    """What tells the points of a run apart, in words; empty when there is only one."""
-    if len(points) < 2:
-        return dict.fromkeys(points, "")
-    fields = [name for name in Point.model_fields if len({getattr(point, name) for point in points.values()}) > 1]
-    return {key: ", ".join(setting(name, getattr(point, name)) for name in fields) for key, point in points.items()}
-
-
-def setting(name: str, value: Any) -> str:
-    """A field of a point in words."""
-    if name == "threads":
-        return "as many threads as cpus" if value is None else f"{value} thread{'s' if value != 1 else ''}"
-    if name == "pace_hz":
-        return "back to back" if value is None else f"paced at {value:g} Hz"
-    if name == "pin" and str(value).isdecimal():
-        return swept.clock(int(value))
-    return f"{name} {value}" if name in {"cpus", "pin"} else str(value)
 
 
 def _median(cell: Cell) -> float:
