@@ -41,8 +41,8 @@ class Block:
     """The measured launches of one complete block, in their order, and what its board tells of itself.
 
     `drop`: interference drops a block; where it is only noted, others use the processor too, and there neither the time
-    of a canary nor a clock that boosts freely can be told from a neighbour. `cooled`: launches wait until the board has settled. `lab`: a virtual
-    board, whose heat is known to be its own.
+    of a canary nor a clock that boosts freely can be told from a neighbour. `cooled`: launches wait until the board has
+    settled. `lab`: a virtual board, whose heat is known to be its own.
     """
 
     arms: tuple[Arm, ...]
