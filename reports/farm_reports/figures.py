@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from farm_reports.bounds import parse
 from farm_reports.results import Accuracy, Cell
-from farm_reports.words import FINER
+from farm_reports.words import Writer, finer
 
 GAP = "\u00a0"  # a figure and its unit stay on one line
 MINUS = "\u2212"
@@ -184,12 +184,11 @@ def gate_value(metric: str, value: float, bound: str, unit: Clock) -> str:
 
     With as many places as it takes that it does not read as the bound that it is not.
     """
-    limit, write = parse(metric, bound).value, _writer(metric, bound, unit)
-    texts = (write(value, more) for more in range(FINER) if write(value, more) != write(limit, more))
-    return write(value, 0) if value == limit else next(texts, write(value, 0))
+    write = _writer(metric, bound, unit)
+    return write(value, finer(write, [value], parse(metric, bound).value))
 
 
-def _writer(metric: str, bound: str, unit: Clock) -> Callable[[float, int], str]:
+def _writer(metric: str, bound: str, unit: Clock) -> Writer:
     if bound.endswith("pt"):
         return points
     if bound.endswith(("%", "x")):

@@ -1,4 +1,4 @@
-"""Pieces of results.json that stand alone: the base of all its parts, a figure with its interval, what lasts in heat, what power is read with, what a sweep of clocks shows."""
+"""Pieces of results.json that stand alone: the base of all its parts, a figure with its interval, what lasts in heat, what power is read with, what a sweep of clocks shows, what a variant is worth over all boards."""
 
 from __future__ import annotations
 
@@ -99,4 +99,36 @@ class Sweep(Part):
     steps: list[Step]
     best_latency: Optimum
     best_energy: Optimum
+    reason: str | None = None
+
+
+class FleetUnit(Part):
+    """What counts once in a mean over boards: a board, or a type of board. `error`: standard error of the log ratio."""
+
+    name: str
+    boards: list[str]
+    ratio: float
+    error: float
+
+
+class Fleet(Part):
+    """A variant over all boards that have a valid comparison of it: the geometric mean of its units' ratios.
+
+    `setting`: the fields of the point that were swept on a board. `low`, `high`: 95 % interval of the mean;
+    `next_low`, `next_high`: where the next unit would read. `tau2` (squared logs) and `i2`: what units differ by
+    beyond their own errors. Null with a `reason` under three units. For reading: gates look at each board.
+    """
+
+    variant: str
+    setting: dict[str, str | int | float | None]
+    unit: Literal["board", "type"]
+    units: list[FleetUnit]
+    ratio: float | None
+    low: float | None = None
+    high: float | None = None
+    method: Literal["t", "hksj"] | None = None
+    tau2: float | None = None
+    i2: float | None = None
+    next_low: float | None = None
+    next_high: float | None = None
     reason: str | None = None

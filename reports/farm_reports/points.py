@@ -9,16 +9,13 @@ from farm_reports import swept
 from farm_reports.results import Cell, GateCell, Point
 
 
-def labels(points: Mapping[str, Point]) -> dict[str, str]:
-    """By their key; empty when there is only one."""
+def of(cells: Iterable[Cell]) -> dict[str, str]:
+    """Of the points of these cells, by their key; empty when there is only one."""
+    points = {cell.point_key: cell.point for cell in cells}
     if len(points) < 2:
         return dict.fromkeys(points, "")
     fields = [name for name in Point.model_fields if len({getattr(point, name) for point in points.values()}) > 1]
     return {key: ", ".join(setting(name, getattr(point, name)) for name in fields) for key, point in points.items()}
-
-
-def of(cells: Iterable[Cell]) -> dict[str, str]:
-    return labels({cell.point_key: cell.point for cell in cells})
 
 
 def placed(judged: GateCell, cell: Cell, known: Mapping[str, str]) -> GateCell:

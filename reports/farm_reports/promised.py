@@ -44,7 +44,9 @@ def fell_short(sight: Sight) -> bool:
 
 
 def held(sight: Sight | None) -> bool:
-    return sight is not None and None not in (sight.had, sight.promised) and (sight.had or 0) <= (sight.promised or 0)
+    if sight is None or sight.had is None or sight.promised is None:
+        return False
+    return sight.had <= sight.promised
 
 
 def _reason(sight: Sight, *, several: bool) -> str:

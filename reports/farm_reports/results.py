@@ -10,7 +10,7 @@ from farm_reports.availability import Availability
 from farm_reports.explained import Why
 from farm_reports.heated import Heat
 from farm_reports.history import History
-from farm_reports.parts import Energy, Part, Soak, Sweep, Value
+from farm_reports.parts import Energy, Fleet, Part, Soak, Sweep, Value
 from farm_reports.past import Budget, Past, VersusPast
 from farm_reports.profiled import Profile
 
@@ -346,38 +346,6 @@ class Cell(Part):
     def key(self) -> tuple[str, str, str]:
         """Which cell it is: board, variant, point key."""
         return self.board, self.variant, self.point_key
-
-
-class FleetUnit(Part):
-    """What counts once in a mean over boards: a board, or a type of board. `error`: standard error of the log ratio."""
-
-    name: str
-    boards: list[str]
-    ratio: float
-    error: float
-
-
-class Fleet(Part):
-    """A variant over all boards that have a valid comparison of it: the geometric mean of its units' ratios.
-
-    `setting`: the fields of the point that were swept on a board. `low`, `high`: 95 % interval of the mean;
-    `next_low`, `next_high`: where the next unit would read. `tau2` (squared logs) and `i2`: what units differ by
-    beyond their own errors. Null with a `reason` under three units. For reading: gates look at each board.
-    """
-
-    variant: str
-    setting: dict[str, str | int | float | None]
-    unit: Literal["board", "type"]
-    units: list[FleetUnit]
-    ratio: float | None
-    low: float | None = None
-    high: float | None = None
-    method: Literal["t", "hksj"] | None = None
-    tau2: float | None = None
-    i2: float | None = None
-    next_low: float | None = None
-    next_high: float | None = None
-    reason: str | None = None
 
 
 class Results(Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from farm_reports.bounds import Bound
 
@@ -16,6 +16,7 @@ METRICS = {
     "energy": "energy",
     "accuracy": "accuracy",
 }
+Writer = Callable[[float, int], str]  # of a value, with so many decimals on top
 FINER = 4  # decimals are added before a figure may read as a limit that it is not
 
 
@@ -49,32 +50,32 @@ def limit(bound: Bound) -> str:
 def measured(bound: Bound, value: float, low: float | None, high: float | None) -> str:
     """`p50 34.1 ms (33.8 to 34.5)`: a figure in the unit of its limit, with its interval where it has one."""
     values = (value,) if low is None or high is None or low == high else (value, low, high)
-    at, *ends = _beside(bound, values)
+    write = _writer(bound, values)
+    more = finer(write, values, bound.value)
+    at, *ends = (write(each, more) for each in values)
     span = f" ({' to '.join(ends)})" if ends else ""
     return f"{METRICS[bound.metric]} {at}{_unit(bound)}{span}"
 
 
-def _beside(bound: Bound, values: Sequence[float]) -> list[str]:
-    """With as many decimals as it takes that none of them reads as the limit that it is not."""
-    for more in (*range(FINER), 0):
-        *shown, edge = _shown(bound, values, more)
-        if edge not in {text for text, value in zip(shown, values, strict=True) if value != bound.value}:
-            break
-    return shown
+def finer(write: Writer, values: Iterable[float], limit: float) -> int:
+    """How many decimals on top it takes that none of the values reads as the limit that it is not; 0 where a few do not help."""
+    others = [value for value in values if value != limit]
+    enough = (more for more in range(FINER) if write(limit, more) not in {write(value, more) for value in others})
+    return next(enough, 0)
 
 
-def _shown(bound: Bound, values: Sequence[float], more: int) -> list[str]:
-    """Without their unit, where the figures do not choose it; the last is the limit itself."""
-    every = [*values, bound.value]
+def _writer(bound: Bound, values: Sequence[float]) -> Writer:
+    """Without a unit, where the figures do not choose it."""
     if bound.metric == "accuracy":
-        return [f"{value:+.{1 + more}f}" if bound.relative else f"{value:.{3 + more}f}" for value in every]
+        return lambda value, more: f"{value:+.{1 + more}f}" if bound.relative else f"{value:.{3 + more}f}"
     if bound.relative:
-        return [percent(value, more) for value in every]
+        return percent
     if bound.metric in {"size", "peak_memory"}:
-        return [size(value, more) for value in every]
+        return size
     if len(values) == 1:
-        return [number(value, more) for value in every]
-    return [f"{value:.{_common(values) + more}f}" for value in every]
+        return number
+    common = _common(values)
+    return lambda value, more: f"{value:.{common + more}f}"
 
 
 def _common(values: Sequence[float]) -> int:

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from farm_reports import exports, figures, page
-from farm_reports.results import Fleet, Results
+from farm_reports.parts import Fleet
+from farm_reports.results import Results
 from farm_reports.sections.fleet import Pool, pooled
 from farm_reports.sections.view import View
 from reports_screens import FIRST_SCREENS, demo, partial

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import t, ttest_1samp
 
 from farm_reports import judge
-from farm_reports.results import Fleet, Results
+from farm_reports.parts import Fleet
+from farm_reports.results import Results
 from farm_reports.stats.fleet import Floats, Pooled, Reading, pooled, random_effects, units, unweighted
 from farm_reports.tables import BoardRecord
 from noise import generator

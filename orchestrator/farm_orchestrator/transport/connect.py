@@ -12,7 +12,7 @@ from farm_orchestrator.errors import BoardError, HostKeyChanged, Unreachable, Us
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import OfferedKey, auth, hostkeys, jump, known_hosts, road
 from farm_orchestrator.transport.hostkeys import FAMILIES, Trust, board_of, label
-from farm_orchestrator.transport.road import Road
+from farm_orchestrator.transport.road import BROKEN, Road
 from farm_orchestrator.undo import on_error
 
 CIPHER = "aes128-gcm@openssh.com"
@@ -121,7 +121,7 @@ def _shake_hands(
         raise auth.refused(spec, found, error) from error
     except IncompatiblePeer:
         raise
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except BROKEN as error:
         raise _no_handshake(spec, error) from error
     transport = client.get_transport()
     if transport is None or not transport.is_authenticated():
@@ -138,7 +138,7 @@ def _ask_key(spec: Json, farm_home: Path | None, kinds: Sequence[str]) -> Offere
             return _offered(transport.get_remote_server_key())
     except IncompatiblePeer:
         raise
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except BROKEN as error:
         raise _no_handshake(spec, error) from error
     finally:
         _stop(transport)

@@ -6,13 +6,11 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
 
-import paramiko
-
 from farm_orchestrator.errors import Unreachable
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport import turns
 from farm_orchestrator.transport.hostkeys import board_of, label
-from farm_orchestrator.transport.road import Road
+from farm_orchestrator.transport.road import BROKEN, Road
 
 if TYPE_CHECKING:
     from farm_orchestrator.transport.connect import Link
@@ -64,7 +62,7 @@ def through(spec: Json, farm_home: Path | None, open_link: "Callable[[Json, Path
         channel = link.transport.open_channel(
             "direct-tcpip", (str(spec["host"]), int(spec["port"])), ("127.0.0.1", 0), timeout=CHANNEL_TIMEOUT_S
         )
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except BROKEN as error:
         gate.leave()
         raise Unreachable(
             board_of(spec),

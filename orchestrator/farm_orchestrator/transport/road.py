@@ -16,6 +16,7 @@ from farm_orchestrator.errors import Unreachable
 from farm_orchestrator.model import Json
 from farm_orchestrator.transport.hostkeys import board_of, label
 
+BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises of a connection that is no more
 USER_TIMEOUT_MS = 5000
 TCP_USER_TIMEOUT = 18
 GRACE_S = 2.0

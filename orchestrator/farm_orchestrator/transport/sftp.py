@@ -10,6 +10,7 @@ import paramiko
 from paramiko.sftp import CMD_EXTENDED, SFTPError
 
 from farm_orchestrator.errors import Unreachable
+from farm_orchestrator.transport.road import BROKEN
 from farm_orchestrator.transport.room import Room
 from farm_orchestrator.undo import on_error
 
@@ -129,7 +130,7 @@ class SftpFiles:
         try:
             with self._opened(path, source, offset, REQUEST) as target:
                 target.write(source.read(REQUEST))
-        except (OSError, EOFError, paramiko.SSHException):
+        except BROKEN:
             if not self._transport.is_active():
                 raise
             self._session.close()

@@ -13,6 +13,7 @@ from farm_orchestrator.model import Json
 from farm_orchestrator.transport import ExecResult, PutResult, connect, controller, fetch, names, oneshot, push, turns
 from farm_orchestrator.transport.cat_files import CatFiles
 from farm_orchestrator.transport.checksums import Checksums
+from farm_orchestrator.transport.road import BROKEN
 from farm_orchestrator.transport.room import Disk
 from farm_orchestrator.transport.sftp import SftpFiles
 from farm_orchestrator.transport.ssh_stream import SshStream
@@ -45,7 +46,7 @@ class SshChannel:
         command = names.command(self._board, argv, self._base)
         try:
             done = oneshot.run(self._commands, command, stdin, timeout_s)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except BROKEN as error:
             raise self._lost(f"`{argv[0]}` could not be run", error) from error
         if done.rc < 0:
             raise self._lost(f"`{argv[0]}` was cut off", None)
@@ -89,7 +90,7 @@ class SshChannel:
         try:
             channel = self._link.transport.open_session()
             channel.exec_command(command)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except BROKEN as error:
             raise self._lost("no command could be started", error) from error
         return channel
 
@@ -116,7 +117,7 @@ class SshChannel:
         """None where the board has no SFTP server, or where a login shell talks into its session."""
         try:
             return SftpFiles(self._board, self._link.transport)
-        except (paramiko.SSHException, OSError, EOFError, SFTPError) as error:
+        except (*BROKEN, SFTPError) as error:
             if not self._link.transport.is_active():
                 raise self._lost("no file session could be opened", error) from error
             return None

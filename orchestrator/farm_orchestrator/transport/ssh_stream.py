@@ -9,11 +9,11 @@ import paramiko
 
 from farm_orchestrator.errors import Unreachable
 from farm_orchestrator.transport.lines import LineBuffer, Tail
+from farm_orchestrator.transport.road import BROKEN
 
 TICK_S = 0.5
 PIECE = 65536
 SEND_S = 10.0
-BROKEN = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises of a connection that is no more
 
 
 class SshStream:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from farm_reports import figures, points, promised, swept
 from farm_reports.exports import since
 from farm_reports.meanings import BURST
-from farm_reports.parts import Soak
-from farm_reports.results import Cell, Fleet, Gate, Results, Ship
+from farm_reports.parts import Fleet, Soak
+from farm_reports.results import Cell, Gate, Results, Ship
 from farm_reports.texts import harmless
 
 LIMIT_BYTES = 60_000

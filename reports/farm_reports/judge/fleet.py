@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from farm_reports.results import Board, Cell, Fleet, FleetUnit, Point
+from farm_reports.parts import Fleet, FleetUnit
+from farm_reports.results import Board, Cell, Point
 from farm_reports.stats.compare import Interval
 from farm_reports.stats.fleet import LEAST, Kind, Pooled, Reading, Unit, pooled, units
 

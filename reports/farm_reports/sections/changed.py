@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farm_reports import figures, points
+from farm_reports import figures
 from farm_reports.bounds import GATED
 from farm_reports.charts import since
 from farm_reports.past import Past, VersusPast
@@ -166,7 +166,7 @@ def _row(view: View, past: Past, cell: Cell, versus: VersusPast, chart: Markup) 
 
 def _notes(view: View, past: Past, cell: Cell, versus: VersusPast) -> Iterator[str]:
     """What a reader of this row must know beside its figures."""
-    label = points.of(view.results.cells)[cell.point_key]
+    label = view.labels[cell.point_key]
     if label:
         yield label
     if versus.gate_low is None:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from farm_reports import figures
 from farm_reports.charts import forest
 from farm_reports.charts.svg import Log
+from farm_reports.parts import Fleet, FleetUnit
 from farm_reports.points import setting
-from farm_reports.results import Fleet, FleetUnit
 from farm_reports.sections.trust import differs
 from farm_reports.sections.view import View
 from farm_reports.sections.words import counted, listed

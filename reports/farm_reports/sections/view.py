@@ -12,10 +12,9 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
-from farm_reports import figures
+from farm_reports import figures, points
 from farm_reports.beside import Beside, Samples
 from farm_reports.excerpt import Excerpt
-from farm_reports.points import labels as point_labels
 from farm_reports.results import Board, Cell, Results, Ship, Variant
 
 CHARTED = 8
@@ -74,12 +73,18 @@ class View:
         return tuple(sorted(self.results.variants, key=lambda variant: variant.name != self.baseline))
 
     @cached_property
+    def labels(self) -> dict[str, str]:
+        """Of the points, by their key."""
+        return points.of(self.results.cells)
+
+    @cached_property
     def rows(self) -> tuple[Row, ...]:
-        points = {cell.point_key: cell.point for cell in self.results.cells}
-        labels = point_labels(points)
         held = {(cell.board, cell.point_key) for cell in self.results.cells}
         return tuple(
-            Row(board, key, labels[key]) for board in self.results.boards for key in points if (board.name, key) in held
+            Row(board, key, label)
+            for board in self.results.boards
+            for key, label in self.labels.items()
+            if (board.name, key) in held
         )
 
     @cached_property
