@@ -172,7 +172,7 @@ class Log:
 def linear_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers on 1-2-2.5-5 steps inside [low, high], at most about `count`."""
     raw = (high - low) / max(count, 1)
-    if not raw > 0:
+    if not 0 < raw < math.inf:  # no length, or one that no float holds
         return [low]
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(part * power for part in STEPS if part * power >= raw * 0.999)
